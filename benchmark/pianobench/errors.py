@@ -1,0 +1,113 @@
+"""Every deliberate error derives from one root, so that the command line can tell it from a bug.
+
+::
+
+    PianobenchError
+    ├── UsageError            an option, a value or a combination that cannot be run
+    │   └── UnknownNameError  a name nobody registered, with the nearest one that exists
+    ├── PluginError           a plugin that is broken, clashes with another or breaks a contract
+    ├── DependencyError       a library or system package that is not installed
+    ├── DataError             a dataset that is absent, incomplete or inconsistent
+    │   ├── MidiError         a MIDI file that cannot be read or holds no note
+    │   └── AudioError        an audio file or waveform that cannot be used
+    ├── EncodingError         an encoder that returned something other than it promised
+    ├── SplitError            a protocol or fold file that cannot be applied
+    ├── StatisticsError       arrays on which a statistic is not defined
+    ├── ResultError           a stored result that cannot be read or written
+    └── CheckFailedError      a check ran and found a fault (exit code 1; every other error is 2)
+
+A message has four parts: what failed, the value seen, where it came from, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "AudioError",
+    "CheckFailedError",
+    "DataError",
+    "DependencyError",
+    "EncodingError",
+    "MidiError",
+    "PianobenchError",
+    "PluginError",
+    "ResultError",
+    "SplitError",
+    "StatisticsError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class PianobenchError(Exception):
+    """Root of all deliberate errors; `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class UsageError(PianobenchError):
+    """An option, a value or a combination of options that cannot be run."""
+
+
+class UnknownNameError(UsageError):
+    """A name that nobody registered.
+
+    Parameters
+    ----------
+    what : str
+        What the name should have named, such as ``"encoder"``.
+    name : str
+        The name as given.
+    known : iterable of str
+        The names that exist.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"There is no {what} named {name!r}.{guess} Known: {', '.join(names)}.")
+
+
+class PluginError(PianobenchError):
+    """A plugin that cannot be loaded, clashes with another or breaks its contract."""
+
+
+class DependencyError(PianobenchError):
+    """A library or system package that is needed here and not installed."""
+
+
+class DataError(PianobenchError):
+    """A dataset that is absent, incomplete or inconsistent."""
+
+
+class MidiError(DataError):
+    """A MIDI file that cannot be read or holds no note."""
+
+
+class AudioError(DataError):
+    """An audio file or waveform that cannot be used."""
+
+
+class EncodingError(PianobenchError):
+    """An encoder that returned something other than its contract promises."""
+
+
+class SplitError(PianobenchError):
+    """A protocol or a fold file that cannot be applied to this corpus."""
+
+
+class StatisticsError(PianobenchError, ValueError):
+    """Arrays on which a metric, an interval or a test is not defined."""
+
+
+class ResultError(PianobenchError):
+    """A stored result that cannot be read, written or trusted."""
+
+
+class CheckFailedError(PianobenchError):
+    """A check was carried out and found a fault."""
+
+    exit_code = 1
