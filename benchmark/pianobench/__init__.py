@@ -1,4 +1,4 @@
-"""pianobench: how well does an encoder and a head judge piano performance?
+"""A benchmark harness: how well an encoder and a head judge piano performance.
 
 These are the names a plugin may import. Nothing here imports torch, transformers, scikit-learn,
 scipy or pandas.

@@ -176,7 +176,7 @@ class Corpus:
         return np.asarray(self.groups[kind], dtype=np.str_)
 
     def ordered(self) -> Corpus:
-        """The same corpus with its clips sorted by id, so that no file listing shows through."""
+        """Return the corpus with its clips sorted by id, so that no file listing shows through."""
         order = sorted(range(len(self.clips)), key=lambda i: self.clips[i].id)
         ratings = self.ratings
         if ratings is not None:
@@ -326,8 +326,8 @@ class Dataset(Component):
         """
         raise NotImplementedError
 
-    def fold_file(self, protocol: str) -> Path | None:
-        """The committed fold file of a protocol, or None where the harness computes the folds."""
+    def fold_file(self, protocol: str) -> Path | None:  # noqa: ARG002 - for subclasses
+        """Find the committed fold file of a protocol; None where the harness makes the folds."""
         return None
 
 
@@ -339,7 +339,7 @@ class Renderer(Component):
     """What the rendering loses (pedal, tuning, ...), shown with every result."""
 
     def version(self) -> str:
-        """What the samples depend on besides the options: library and SoundFont digests.
+        """Name what the samples depend on besides the options: library and SoundFont digests.
 
         Raises
         ------

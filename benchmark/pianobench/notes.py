@@ -45,7 +45,7 @@ class Notes:
         return len(self.onset)
 
     def control(self, number: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Times and values of one controller."""
+        """Select one controller: its times and values."""
         chosen = self.control_number == number
         return self.control_time[chosen], self.control_value[chosen]
 

@@ -1,4 +1,4 @@
-"""Where files live: the cache, and the data root; no other module reads the environment for them."""
+"""Where files live: the cache and the data root. No other module reads the environment for them."""
 
 from __future__ import annotations
 

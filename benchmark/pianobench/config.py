@@ -1,0 +1,162 @@
+"""What a run is asked to do: TOML and flags in, one frozen `RunConfig` out.
+
+The configuration names everything the numbers depend on and nothing else: where data lies, how
+many processes work and where results go are arguments of the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import UnknownNameError, UsageError
+
+__all__ = ["Choice", "RunConfig", "read_config"]
+
+
+class Choice(BaseModel):
+    """A component by name, with its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_table(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"name": given}
+        if isinstance(given, Mapping) and "options" not in given:
+            return {
+                "name": given.get("name"),
+                "options": {k: v for k, v in given.items() if k != "name"},
+            }
+        return given
+
+
+class RunConfig(BaseModel):
+    """One run.
+
+    What is left out is filled in from the components' own defaults when the run starts; the
+    result holds the filled-in configuration, which alone is enough to repeat the run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    dataset: Choice
+    encoder: Choice
+    renderer: Choice | None = None
+    """None for encoders that read notes, and for datasets of recorded audio."""
+    pooling: Choice | None = None
+    head: Choice | None = None
+    layers: str | None = None
+    """Such as ``9-12``, ``1,4,9-12``, ``all`` or ``last``."""
+    merge: Literal["concat", "mean"] = "concat"
+    """How several layers become one vector."""
+    protocols: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = (0,)
+    selection: Literal["nested", "test-fold"] = "nested"
+    """``test-fold`` stops training on the fold that is scored, as the study did; never ranked."""
+
+    @field_validator("seeds", "protocols")
+    @classmethod
+    def _each_once(cls, given: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if given is not None and (not given or len(set(given)) != len(given)):
+            raise ValueError("name at least one, and each once")
+        return given
+
+    def canonical(self) -> str:
+        """Return the configuration as JSON whose text depends on its content only."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any], source: str) -> Self:
+        """Validate a configuration.
+
+        Parameters
+        ----------
+        given : mapping
+        source : str
+            Where it came from, for messages.
+
+        Raises
+        ------
+        UsageError
+            For an unknown field or a value it does not take.
+        """
+        unknown = sorted(set(given) - set(cls.model_fields))
+        if unknown:
+            raise UnknownNameError(f"setting (in {source})", unknown[0], cls.model_fields)
+        try:
+            return cls.model_validate(dict(given))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(
+                f"{source} sets {where} to {first['input']!r}, which cannot be used: "
+                f"{first['msg']}."
+            ) from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a TOML file of run settings; `RunConfig.parse` validates them.
+
+    Raises
+    ------
+    UsageError
+        If the file is absent or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The configuration {path} is not valid TOML: {error}.") from error
+
+
+def apply_settings(given: dict[str, Any], settings: Sequence[str]) -> None:
+    """Apply ``--set part.option=value`` to a configuration read from flags or TOML.
+
+    Parameters
+    ----------
+    given : dict
+        Changed in place.
+    settings : sequence of str
+        Such as ``encoder.checkpoint=org/model``; a value that is JSON is read as JSON.
+
+    Raises
+    ------
+    UsageError
+        If a setting has another form, or names a part the run does not have.
+    """
+    parts = ("dataset", "encoder", "renderer", "pooling", "head")
+    for setting in settings:
+        target, equals, text = setting.partition("=")
+        part, dot, option = target.partition(".")
+        if not (equals and dot and option):
+            raise UsageError(
+                f"--set {setting!r} is not of the form part.option=value, for example "
+                "--set encoder.bands=64."
+            )
+        if part not in parts:
+            raise UnknownNameError("part of a run (in --set)", part, parts)
+        if given.get(part) is None:
+            raise UsageError(f"--set {setting!r}: name the {part} with --{part} as well.")
+        choice = Choice.model_validate(given[part])
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        given[part] = {"name": choice.name, "options": {**choice.options, option: value}}

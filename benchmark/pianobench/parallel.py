@@ -1,0 +1,77 @@
+"""Work over all cores: one single-threaded process per core, results as they come.
+
+Processes are spawned, not forked: a fork of a process whose libraries run threads can hang. Each
+keeps its numerical libraries to one thread, since one process per core is the best use of cores
+and since results must not depend on how many threads happened to run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from typing import TypeVar
+
+__all__ = ["run_all", "usable_cores"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def usable_cores() -> int:
+    """Count the cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_all(
+    function: Callable[[T], R], tasks: Sequence[T], jobs: int
+) -> Iterator[tuple[int, R | Exception]]:
+    """Call a function on every task, in several processes where that pays.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name; it and the tasks are pickled.
+    tasks : sequence
+    jobs : int
+        Number of processes; with 1, or a single task, everything runs in this one.
+
+    Yields
+    ------
+    index, outcome
+        In order of completion. An exception that the task raised is the outcome, so that one
+        bad clip does not cost the others.
+    """
+    if jobs <= 1 or len(tasks) <= 1:
+        for index, task in enumerate(tasks):
+            yield index, _outcome(function, task)
+        return
+    saved = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    pool = ProcessPoolExecutor(
+        min(jobs, len(tasks)), mp_context=multiprocessing.get_context("spawn")
+    )
+    try:
+        running = {pool.submit(_outcome, function, task): i for i, task in enumerate(tasks)}
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _outcome(function: Callable[[T], R], task: T) -> R | Exception:
+    try:
+        return function(task)
+    except Exception as error:  # noqa: BLE001 - the caller decides what a failed task means
+        return error
