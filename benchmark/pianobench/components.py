@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from .errors import DataError, EncodingError, SplitError
 
@@ -34,6 +34,7 @@ __all__ = [
     "Fold",
     "Frames",
     "Head",
+    "NetworkHead",
     "Pooling",
     "Predictor",
     "Ratings",
@@ -308,6 +309,8 @@ class Dataset(Component):
     """Files that `bench fetch` downloads; empty where nothing is needed."""
     generated: ClassVar[bool] = False
     """True where `load` makes its own files in the folder it is given."""
+    default_renderer: ClassVar[str] = "fluidsynth"
+    """Renderer used when an audio encoder is run and none is asked for."""
     notice: ClassVar[str] = ""
     """What a user must know of the licence before downloading."""
 
@@ -380,8 +383,6 @@ class AudioEncoder(_Encoder):
     """Hz."""
     backend: ClassVar[Literal["torch", "numpy"]] = "torch"
     """What the loaded callable takes: a float32 torch tensor on its device, or a numpy array."""
-    default_renderer: ClassVar[str] = "fluidsynth"
-    """Renderer used when none is asked for."""
     chunk_s: ClassVar[float | None] = 10.0
     """Longest piece of audio passed at once, in seconds; None passes the whole clip."""
     minimum_samples: ClassVar[int] = 1
@@ -440,7 +441,7 @@ class Predictor(Protocol):
 
 
 class Head(Component):
-    """Features to labels: `fit`, or `network` when it is trained by gradient."""
+    """Features to labels; a head that is trained by gradient is a `NetworkHead`."""
 
     kind: ClassVar[str] = "head"
     stochastic: ClassVar[bool] = False
@@ -470,6 +471,27 @@ class Head(Component):
         """
         raise NotImplementedError
 
+
+class NetworkHead(Head):
+    """A head trained by gradient: `network` says what is trained, the options say how.
+
+    The harness standardises the inputs and trains with Adam and a mean squared error; it keeps
+    the epoch that does best on an inner validation part. The defaults are the study's.
+    """
+
+    stochastic: ClassVar[bool] = True
+    slow: ClassVar[bool] = True
+    learning_rate: PositiveFloat = 1e-4
+    """Step size of Adam."""
+    weight_decay: NonNegativeFloat = 1e-5
+    """L2 penalty, added to the gradient."""
+    batch_size: PositiveInt = 64
+    """Clips per step."""
+    epochs: PositiveInt = 200
+    """Most passes over the training part."""
+    patience: PositiveInt = 15
+    """Passes without a better validation R2 after which training stops."""
+
     def network(self, width: int, dimensions: int) -> Any:
-        """Return a torch module (batch, width) -> (batch, dimensions), trained by the harness."""
+        """Return a torch module of (batch, width) -> (batch, dimensions), not yet trained."""
         raise NotImplementedError

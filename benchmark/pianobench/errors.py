@@ -12,6 +12,7 @@
     │   └── AudioError        an audio file or waveform that cannot be used
     ├── EncodingError         an encoder that returned something other than it promised
     ├── SplitError            a protocol or fold file that cannot be applied
+    ├── TrainingError         a head that cannot be trained on these arrays, or diverged
     ├── StatisticsError       arrays on which a statistic is not defined
     ├── ResultError           a stored result that cannot be read or written
     └── CheckFailedError      a check ran and found a fault (exit code 1; every other error is 2)
@@ -36,6 +37,7 @@ __all__ = [
     "ResultError",
     "SplitError",
     "StatisticsError",
+    "TrainingError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -97,6 +99,10 @@ class EncodingError(PianobenchError):
 
 class SplitError(PianobenchError):
     """A protocol or a fold file that cannot be applied to this corpus."""
+
+
+class TrainingError(PianobenchError):
+    """A head that cannot be trained on these arrays, or whose training diverged."""
 
 
 class StatisticsError(PianobenchError, ValueError):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus, Head, Predictor, Split
+from .components import Corpus, Head, NetworkHead, Predictor, Split
 from .errors import StatisticsError, UsageError
 from .parallel import run_all
 from .progress import track
@@ -98,7 +98,7 @@ def evaluate(
             f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The encoder "
             "must return finite numbers; `bench check` finds what it breaks."
         )
-    if selection == "test-fold" and not trains_by_gradient(head):
+    if selection == "test-fold" and not isinstance(head, NetworkHead):
         raise UsageError(
             f"--selection test-fold stops training on the scored fold, and the head {head.name!r} "
             "has no early stopping. Choose a network head such as mlp, or leave it out."
@@ -118,11 +118,6 @@ def evaluate(
         folds[fold.test] = fold.name
         selected[index] = {"fold": fold.name, "seed": seeds[index % len(seeds)], **chosen}
     return OutOfFold(seeds, values, folds.astype(np.str_), tuple(selected))
-
-
-def trains_by_gradient(head: Head) -> bool:
-    """Whether the harness trains the head, rather than the head itself."""
-    return type(head).network is not Head.network
 
 
 def _members(
@@ -157,7 +152,7 @@ def _members(
 def _fit_and_predict(member: _Member) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
     m = member
     predictor: Predictor
-    if trains_by_gradient(m.head):
+    if isinstance(m.head, NetworkHead):
         peeked = None if m.y_peeked is None else (m.x_test, m.y_peeked)
         predictor = train_network(m.head, m.x, m.y, m.groups, m.seed, m.weight, validation=peeked)
     else:
