@@ -253,7 +253,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """Folds of one protocol over one corpus; every clip is scored at most once.
+    """Folds of one protocol over one corpus.
 
     Attributes
     ----------
@@ -264,12 +264,15 @@ class Split:
     folds : tuple of Fold
     digest : str
         SHA-256 of the clip ids on both sides of every fold.
+    unknown : tuple of str
+        Ids that a user's fold file names and the corpus does not have.
     """
 
     protocol: str
     unit: tuple[str, ...]
     folds: tuple[Fold, ...]
     digest: str
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,12 +431,12 @@ class Pooling(Component):
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A fitted head.
+    """A fitted head."""
 
-    `selected` says what was chosen inside the training part (penalty, epochs, ...), as JSON.
-    """
-
-    selected: Mapping[str, Any]
+    @property
+    def selected(self) -> Mapping[str, Any]:
+        """What was chosen inside the training part (penalty, epochs, ...), as JSON holds it."""
+        ...
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict (clips, features) -> (clips, dimensions)."""
