@@ -108,7 +108,7 @@ class Registry:
             components: list[type[Component]] = []
             for implementation in self._manager.hook.bench_components.get_hookimpls():
                 if implementation.plugin is module:
-                    components.extend(cast(Iterable[type[Component]], implementation.function()))
+                    components.extend(cast("Iterable[type[Component]]", implementation.function()))
             for component in components:
                 _check_class(component)
         except Exception:
