@@ -11,6 +11,7 @@
     │   ├── MidiError         a MIDI file that cannot be read or holds no note
     │   └── AudioError        an audio file or waveform that cannot be used
     ├── EncodingError         an encoder that returned something other than it promised
+    ├── StoreError            a cache of renders or features that cannot be read or written
     ├── SplitError            a protocol or fold file that cannot be applied
     ├── TrainingError         a head that cannot be trained on these arrays, or diverged
     ├── StatisticsError       arrays on which a statistic is not defined
@@ -37,6 +38,7 @@ __all__ = [
     "ResultError",
     "SplitError",
     "StatisticsError",
+    "StoreError",
     "TrainingError",
     "UnknownNameError",
     "UsageError",
@@ -95,6 +97,10 @@ class AudioError(DataError):
 
 class EncodingError(PianobenchError):
     """An encoder that returned something other than its contract promises."""
+
+
+class StoreError(PianobenchError):
+    """A cache of renders or features that cannot be read or written."""
 
 
 class SplitError(PianobenchError):
