@@ -1,0 +1,18 @@
+"""Stored results to the tables people see; reads results and never computes a score."""
+
+from __future__ import annotations
+
+from .reported import Reported, read_reported
+from .rows import Row, rank_rows, read_rows
+from .tables import results_frame, terminal_table, write_leaderboard
+
+__all__ = [
+    "Reported",
+    "Row",
+    "rank_rows",
+    "read_reported",
+    "read_rows",
+    "results_frame",
+    "terminal_table",
+    "write_leaderboard",
+]
