@@ -67,7 +67,9 @@ class ExtraTrees(Head):
             random_state=seed,
             n_jobs=1,
         )
-        return Forest(regressor.fit(x, y, sample_weight=sample_weight), y.shape[1])
+        # scikit-learn warns of a column where it expects a single dimension.
+        labels = y[:, 0] if y.shape[1] == 1 else y
+        return Forest(regressor.fit(x, labels, sample_weight=sample_weight), y.shape[1])
 
 
 @hookimpl

@@ -1,0 +1,106 @@
+"""What a check is, and how promises are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CheckFailedError, DependencyError
+
+__all__ = ["Check", "NotRunError", "check_after_first", "check_each", "require", "require_equal"]
+
+Promise = Callable[[Any], None]
+"""A function of a component, or of a trial of one; its name, with spaces, is the check's name.
+
+It raises `CheckFailedError` where the promise is broken.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise of a contract, and whether it is kept.
+
+    Attributes
+    ----------
+    name : str
+    passed : bool or None
+        None where it was not run.
+    detail : str
+        What was found, or why it was not run; empty where it passed.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        outcome = {True: "passed", False: "failed", None: "not run"}[self.passed]
+        return f"{self.name}: {outcome}. {self.detail}".removesuffix(". ")
+
+
+class NotRunError(Exception):
+    """A check that cannot be carried out here, and why."""
+
+
+def check_each(promises: Sequence[Promise], subject: object) -> list[Check]:
+    """Check promises that do not build on one another."""
+    return [_check(promise, subject) for promise in promises]
+
+
+def check_after_first(promises: Sequence[Promise], subject: object) -> list[Check]:
+    """Check promises that build on the first: where it does not pass, they are not run."""
+    first = _check(promises[0], subject)
+    if first.passed:
+        return [first, *check_each(promises[1:], subject)]
+    reason = f"{first.name!r} failed." if first.passed is False else first.detail
+    return [first, *(Check(_name(promise), None, reason) for promise in promises[1:])]
+
+
+def require(kept: bool, otherwise: str) -> None:
+    """Raise `CheckFailedError` with the message unless the promise is kept."""
+    if not kept:
+        raise CheckFailedError(otherwise)
+
+
+def require_equal(
+    what: str, one: NDArray[Any], other: NDArray[Any], tolerance: float = 0.0
+) -> None:
+    """Require equal shapes, and values equal within a share of the largest.
+
+    Parameters
+    ----------
+    what : str
+        What the two arrays should have in common, to begin the message with.
+    one, other : array
+    tolerance : float
+        Relative to the largest absolute value of `one`.
+    """
+    require(one.shape == other.shape, f"{what}: shapes {one.shape} and {other.shape}.")
+    require(bool(np.isfinite(one).all() and np.isfinite(other).all()), f"{what}: not all finite.")
+    largest = float(np.abs(one).max(initial=0.0))
+    apart = float(np.abs(one - other).max(initial=0.0))
+    require(
+        apart <= tolerance * largest,
+        f"{what}: they differ by {apart:.3g}, values reach {largest:.3g}, allowed is "
+        f"{tolerance:.0e} of that.",
+    )
+
+
+def _check(promise: Promise, subject: object) -> Check:
+    try:
+        promise(subject)
+    except (DependencyError, NotRunError) as reason:
+        return Check(_name(promise), None, str(reason))
+    except CheckFailedError as found:
+        return Check(_name(promise), False, str(found))
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way it likes
+        return Check(_name(promise), False, f"It raised {type(error).__name__}: {error}")
+    return Check(_name(promise), True)
+
+
+def _name(promise: Promise) -> str:
+    return promise.__name__.replace("_", " ")
