@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from pianobench import Clip, Corpus, Dimension
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,3 +32,38 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PIANOBENCH_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    """A corpus of 48 clips: 8 passages of 2 works, each played by 6 performers, one a machine."""
+    rng = np.random.default_rng(5)
+    passages = [f"p{i}" for i in range(8)]
+    performers = ["a", "b", "c", "d", "e", "Score"]
+    names = [(passage, performer) for passage in passages for performer in performers]
+    music = {passage: rng.normal(size=3) for passage in passages}
+    touch = {performer: rng.normal(size=3) for performer in performers}
+    targets = np.array([0.5 + 0.1 * music[p] + 0.1 * touch[q] for p, q in names])
+    return Corpus(
+        name="small",
+        version="1",
+        clips=tuple(Clip(id=f"{p}_{q}", midi=Path(f"{p}_{q}.mid")) for p, q in names),
+        dimensions=(Dimension("timing"), Dimension("touch"), Dimension("tempo")),
+        targets=targets + 0.02 * rng.normal(size=targets.shape),
+        groups={
+            "passage": tuple(p for p, _ in names),
+            "excerpt": tuple(p for p, _ in names),
+            "performer": tuple(q for _, q in names),
+            "work": tuple("w1" if p < "p4" else "w2" for p, _ in names),
+        },
+        human=np.array([q != "Score" for _, q in names]),
+        raters=np.full(len(names), 5),
+    ).ordered()
+
+
+@pytest.fixture
+def features(corpus: Corpus) -> np.ndarray:
+    """Features [clip, 4] from which the targets can be learned."""
+    rng = np.random.default_rng(7)
+    extra = rng.normal(size=(len(corpus.clips), 1))
+    return np.hstack([corpus.targets + 0.05 * rng.normal(size=corpus.targets.shape), extra])

@@ -187,9 +187,10 @@ def audit(
     an excerpt, a passage, a take or identical clips.
     """
     from .audit import audit as audit_split
-    from .audit import describe
+    from .describe import describe
     from .corpus import load_corpus
-    from .split import PROTOCOLS, load_split, read_folds
+    from .fold_files import read_folds
+    from .split import PROTOCOLS, load_split
 
     found = _dataset(_registry(plugins), dataset)
     corpus = load_corpus(found, data_root)

@@ -1,0 +1,142 @@
+"""Out-of-fold predictions: nothing scored was seen, nothing depends on order or on processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+
+from pianobench import Corpus, Head
+from pianobench.errors import StatisticsError, UsageError
+from pianobench.evaluate import evaluate
+from pianobench.plugins import Registry
+from pianobench.split import make_split
+
+Floats = NDArray[np.float64]
+Seen = list[tuple[Floats, NDArray[np.str_], int, Floats]]
+
+
+@dataclass
+class Fitted:
+    model: Any
+    selected: Mapping[str, Any]
+
+    def predict(self, x: Floats) -> Floats:
+        return np.asarray(self.model.predict(x))
+
+
+class PlainRidge(Head):
+    """scikit-learn's ridge with a fixed penalty, so that folds can be compared with its own."""
+
+    name = "plain"
+    slow = True
+
+    def fit(self, x, y, groups, seed, sample_weight=None):  # type: ignore[no-untyped-def]
+        return Fitted(Ridge(0.1).fit(x, y), {"groups": sorted(set(groups.tolist())), "n": len(x)})
+
+
+class Broken(PlainRidge):
+    """Predicts NaN for one clip."""
+
+    name = "broken"
+
+    def fit(self, x, y, groups, seed, sample_weight=None):  # type: ignore[no-untyped-def]
+        class Bad:
+            def predict(self, x: Floats) -> Floats:
+                predicted = np.zeros((len(x), y.shape[1]))
+                predicted[0, 0] = np.nan
+                return predicted
+
+        return Fitted(Bad(), {})
+
+
+def test_predictions_equal_those_of_scikit_learn_over_the_same_folds(
+    corpus: Corpus, features: Floats
+) -> None:
+    split = make_split(corpus, "work")
+    found = evaluate(PlainRidge(), features, corpus, split, (0,))
+    works = np.asarray(corpus.groups["work"])
+    expected = cross_val_predict(
+        Ridge(0.1), features, corpus.targets, cv=LeaveOneGroupOut(), groups=works
+    )
+    np.testing.assert_allclose(found.values[0], expected, atol=1e-12)
+    assert set(found.folds.tolist()) == {fold.name for fold in split.folds}
+
+
+def test_the_head_gets_the_training_clips_and_their_passages_only(
+    corpus: Corpus, features: Floats
+) -> None:
+    split = make_split(corpus, "piece")
+    found = evaluate(PlainRidge(), features, corpus, split, (0,))
+    passages = np.asarray(corpus.groups["passage"])
+    for fold, chosen in zip(split.folds, found.selected, strict=True):
+        assert chosen["fold"] == fold.name
+        assert chosen["n"] == len(fold.train)
+        assert not set(chosen["groups"]) & set(passages[fold.test].tolist())
+
+
+def test_several_processes_give_the_same_numbers_as_one(corpus: Corpus, features: Floats) -> None:
+    split = make_split(corpus, "unseen")
+    head = Registry().create(Head, "head", "extra-trees", {"n_estimators": 5})
+    one = evaluate(head, features, corpus, split, (0, 1), jobs=1)
+    two = evaluate(head, features, corpus, split, (0, 1), jobs=2)
+    np.testing.assert_array_equal(one.values, two.values)
+    assert one.seeds == (0, 1)
+    assert np.abs(one.values[0] - one.values[1]).max() > 0
+
+
+def test_a_head_without_chance_is_fitted_with_one_seed(corpus: Corpus, features: Floats) -> None:
+    found = evaluate(PlainRidge(), features, corpus, make_split(corpus, "piece"), (4, 5, 6))
+    assert found.seeds == (4,)
+    assert found.values.shape == (1, 48, 3)
+
+
+def test_features_that_are_not_finite_name_the_clip(corpus: Corpus, features: Floats) -> None:
+    features[3, 1] = np.nan
+    with pytest.raises(StatisticsError, match=rf"Feature 1 of clip '{corpus.ids[3]}' is nan"):
+        evaluate(PlainRidge(), features, corpus, make_split(corpus, "piece"), (0,))
+
+
+def test_predictions_that_are_not_finite_name_head_and_fold(
+    corpus: Corpus, features: Floats
+) -> None:
+    with pytest.raises(StatisticsError, match=r"head 'broken'.*1 non-finite values in fold"):
+        evaluate(Broken(), features, corpus, make_split(corpus, "piece"), (0,))
+
+
+def test_stopping_on_the_scored_fold_needs_a_head_that_stops(
+    corpus: Corpus, features: Floats
+) -> None:
+    with pytest.raises(UsageError, match="head 'plain' has no early stopping"):
+        evaluate(
+            PlainRidge(),
+            features,
+            corpus,
+            make_split(corpus, "piece"),
+            (0,),
+            selection="test-fold",
+        )
+
+
+def test_stopping_on_the_scored_fold_looks_better_than_it_is(
+    corpus: Corpus, features: Floats
+) -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(len(corpus.clips), 30))
+    split = make_split(corpus, "piece")
+    options = {"hidden": 32, "learning_rate": 0.01, "epochs": 40}
+    head = Registry().create(Head, "head", "mlp", options)
+    honest = evaluate(head, noise, corpus, split, (0, 1))
+    peeking = evaluate(head, noise, corpus, split, (0, 1), selection="test-fold")
+
+    def error(values: Floats) -> float:
+        return float(((values - corpus.targets) ** 2).mean())
+
+    assert error(peeking.values) < error(honest.values)
