@@ -187,8 +187,8 @@ def audit(
     an excerpt, a passage, a take or identical clips.
     """
     from .audit import audit as audit_split
-    from .describe import describe
     from .corpus import load_corpus
+    from .describe import describe
     from .fold_files import read_folds
     from .split import PROTOCOLS, load_split
 
