@@ -317,6 +317,21 @@ def leaderboard(leaderboard: Path) -> None:
         click.echo(path)
 
 
+@bench.command()
+@click.argument("picture", type=FILE)
+@click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
+@click.option("--dataset", default="percepiano", show_default=True)
+def plot(picture: Path, results: Path, dataset: str) -> None:
+    """Draw the rows of a dataset with their intervals into PICTURE (.svg, .png or .pdf)."""
+    from .forest import draw_forest
+    from .leaderboard import RANKING, estimates_of, read_rows
+
+    rows = [row for row in read_rows(results) if row.dataset == dataset]
+    axis = f"R2 on {RANKING}, 95% jackknife-t interval over passages"
+    draw_forest(picture, estimates_of(rows), axis, dataset)
+    click.echo(picture)
+
+
 def _registry(plugins: tuple[Path, ...]) -> Registry:
     from .plugins import Registry
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .reported import Reported, read_reported
-from .rows import Row, rank_rows, read_rows
+from .rows import RANKING, Row, estimates_of, rank_rows, read_rows
 from .tables import results_frame, terminal_table, write_leaderboard
 
 __all__ = [
+    "RANKING",
     "Reported",
     "Row",
+    "estimates_of",
     "rank_rows",
     "read_reported",
     "read_rows",

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..forest import Estimate
 from ..result import ProtocolRecord, Result, list_results, read_result
 
-__all__ = ["RANKING", "Row", "rank_rows", "read_rows"]
+__all__ = ["RANKING", "Row", "estimates_of", "rank_rows", "read_rows"]
 
 RANKING = "piece"
 """The protocol that orders the leaderboard."""
@@ -87,6 +88,15 @@ def rank_rows(rows: Iterable[Row]) -> list[Row]:
         return (not row.ranked, -row.r2[RANKING] if row.ranked else 0.0, row.name)
 
     return sorted(rows, key=key)
+
+
+def estimates_of(rows: Iterable[Row]) -> list[Estimate]:
+    """Take R2 on the ranking protocol with its interval from every row that has one."""
+    return [
+        Estimate(f"{row.encoder} ({row.renderer}), {row.head}", row.r2[RANKING], row.low, row.high)
+        for row in rank_rows(rows)
+        if RANKING in row.r2
+    ]
 
 
 def _interval(record: ProtocolRecord) -> tuple[float | None, float | None]:
