@@ -202,10 +202,10 @@ def _balanced(units: NDArray[np.str_]) -> NDArray[np.str_]:
 
 
 def _require_whole(split: Split, corpus: Corpus, kind: str, path: Path) -> None:
-    groups = corpus.group(kind)
+    of = corpus.group(kind)
     for fold in split.folds:
-        both = np.intersect1d(groups[fold.train], groups[fold.test])
-        if both.size:
+        both = np.intersect1d(of[fold.train], of[fold.test]).tolist()
+        if both:
             raise SplitError(
                 f"Fold {fold.name!r} in {path} trains on and scores the {kind} {both[0]!r}, which "
                 f"dataset {corpus.name!r} version {corpus.version!r} says is one. They are of "
