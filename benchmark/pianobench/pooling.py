@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from .components import Frames, Pooling
 from .errors import EncodingError, UnknownNameError, UsageError
 from .plugins import Registry
 
-__all__ = ["JoinedPooling", "create_pooling", "pool", "pooling_fingerprint"]
+__all__ = ["JoinedPooling", "create_pooling", "pool"]
 
 
 class JoinedPooling(Pooling):
@@ -103,14 +102,3 @@ def pool(pooling: Pooling, frames: Frames) -> NDArray[np.floating[Any]]:
             f"{frames.values.shape}; expected (layers, width) with the same layers."
         )
     return pooled
-
-
-def pooling_fingerprint(pooling: Pooling) -> str:
-    """SHA-256 of what it makes of fixed frames, so that changed code gets another store key."""
-    values = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
-    levels = {
-        level: np.arange(12, dtype=np.int64) // size
-        for level, size in (("beat", 2), ("measure", 4), ("voice", 6))
-    }
-    pooled = pool(pooling, Frames(values, np.arange(12) / 10, levels))
-    return hashlib.sha256(np.ascontiguousarray(pooled, dtype="<f8").tobytes()).hexdigest()

@@ -1,0 +1,266 @@
+"""Waveforms or notes to stored features: what enters is a corpus, what leaves is one array a layer.
+
+Every clip is encoded once: the statistics of all its layers go into the store as they come, and
+choosing layers afterwards is reading. Clips that are the same share a row. A run that is killed
+loses what came after the last shard, the work of `FLUSH_EVERY_S` at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .clip_features import (
+    Features,
+    encode_notes,
+    encode_waveform_source,
+    forget_loaded,
+    load_encoder,
+)
+from .components import AudioEncoder, Corpus, Pooling, ScoreEncoder
+from .errors import DataError, EncodingError, PianobenchError
+from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
+from .forward import PRECISION
+from .layers import Merge, merge
+from .parallel import run_all
+from .progress import track
+from .render import Rendered
+from .sources import NoteSource, WaveformSource, find_sources
+from .store import SHARD_ROWS, FeatureStore, Row
+
+__all__ = ["Encoded", "EncodingTime", "encode_corpus", "feature_root"]
+
+FLUSH_EVERY_S = 20.0
+# Starting processes takes a second or two; less work than that is done at once.
+_WORTH_PROCESSES_S = 3.0
+# So many failures and not one success: the encoder is broken, not the clips.
+_HOPELESS = 10
+
+Encoder = AudioEncoder | ScoreEncoder
+Source = NoteSource | WaveformSource
+Work = Callable[[Any], Features]
+
+
+class EncodingTime(NamedTuple):
+    """What encoding took.
+
+    Attributes
+    ----------
+    seconds : float
+    encoded, cached : int
+        Clips computed now, and clips that were stored or equal to another.
+    audio_s : float
+        Audio encoded now; 0 for notes.
+    """
+
+    seconds: float
+    encoded: int
+    cached: int
+    audio_s: float
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The features of a corpus.
+
+    Attributes
+    ----------
+    layers : mapping of int to float32 array, shape (clips, width)
+        In the order of the corpus.
+    fingerprint : str
+        Of the encoder: its weights, or what it makes of fixed inputs.
+    namespace : str
+        Digest of all that the features depend on besides the clips.
+    time : EncodingTime
+    """
+
+    layers: Mapping[int, NDArray[np.float32]]
+    fingerprint: str
+    namespace: str
+    time: EncodingTime
+
+    def features(self, how: Merge = "concat") -> NDArray[np.float64]:
+        """One vector per clip, shape (clips, features); see `pianobench.layers.merge`."""
+        return merge(self.layers, how)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the layers' numbers and values, in order."""
+        sha256 = hashlib.sha256()
+        for layer in sorted(self.layers):
+            sha256.update(f"{layer} {self.layers[layer].shape}".encode())
+            sha256.update(np.ascontiguousarray(self.layers[layer], dtype="<f4").tobytes())
+        return sha256.hexdigest()
+
+
+def feature_root(cache: Path) -> Path:
+    """Folder of the feature store within the cache."""
+    return cache / "features"
+
+
+def encode_corpus(
+    encoder: Encoder,
+    corpus: Corpus,
+    pooling: Pooling,
+    layers: Sequence[int],
+    *,
+    waveforms: Mapping[str, Rendered] | None = None,
+    cache: Path,
+    device: str = "cpu",
+    jobs: int = 1,
+) -> Encoded:
+    """Encode what is not stored yet, and read the chosen layers of every clip.
+
+    Parameters
+    ----------
+    encoder : AudioEncoder or ScoreEncoder
+    corpus : Corpus
+    pooling : Pooling
+    layers : sequence of int
+        Layers to read; all are stored.
+    waveforms : mapping of str to Rendered, optional
+        By clip id, at the encoder's rate, for an AudioEncoder; clips that are not in it are read
+        from their recordings.
+    cache : Path
+    device : str
+        For an AudioEncoder on torch. Several processes are used on ``cpu`` only.
+    jobs : int
+        Number of processes.
+
+    Raises
+    ------
+    DataError
+        If clips lack a file that the encoder reads.
+    EncodingError
+        If clips cannot be encoded, with their names, after all others are encoded and stored; or
+        at once if the encoder breaks its contract on every clip.
+    StoreError
+        If features cannot be stored. What was stored stays.
+    UsageError
+        If the pooling is learned, or waveforms are missing or at another rate.
+    """
+    started = time.perf_counter()
+    sources = find_sources(encoder, corpus, waveforms)
+    try:
+        fingerprint = _fingerprint(encoder, device)
+        store = FeatureStore(feature_root(cache), _describe(encoder, pooling, fingerprint))
+        keys = [source.key for source in sources]
+        first = {source.key: source for source in reversed(sources)}
+        missing = [first[key] for key in store.missing(keys)]
+        audio_s = 0.0
+        if missing:
+            work = _work(encoder, pooling, device)
+            audio_s = _encode_all(work, missing, store, jobs if device == "cpu" else 1)
+    finally:
+        forget_loaded()
+    values = store.read(keys, layers)
+    seconds = time.perf_counter() - started
+    timed = EncodingTime(seconds, len(missing), len(sources) - len(missing), audio_s)
+    return Encoded(values, fingerprint, store.digest, timed)
+
+
+def _fingerprint(encoder: Encoder, device: str) -> str:
+    if isinstance(encoder, ScoreEncoder):
+        return fingerprint_score(encoder)
+    return fingerprint_audio(encoder, load_encoder(encoder, device), device)
+
+
+def _work(encoder: Encoder, pooling: Pooling, device: str) -> Work:
+    if isinstance(encoder, ScoreEncoder):
+        return partial(encode_notes, encoder, pooling)
+    return partial(encode_waveform_source, encoder, pooling, device)
+
+
+def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs: int) -> float:
+    """Encode and store; return the seconds of audio."""
+    rows: list[Row] = []
+    failures: dict[str, PianobenchError] = {}
+    audio_s = 0.0
+    stored = 0
+    flushed = time.monotonic()
+    try:
+        for index, outcome in track(_outcomes(work, sources, jobs), len(sources), "encode"):
+            if isinstance(outcome, Features):
+                rows.append(outcome.row)
+                audio_s += outcome.audio_s
+                if len(rows) >= SHARD_ROWS or time.monotonic() - flushed > FLUSH_EVERY_S:
+                    store.write(rows)
+                    stored += len(rows)
+                    rows, flushed = [], time.monotonic()
+            elif isinstance(outcome, DataError | EncodingError):
+                failures[sources[index].clip.id] = outcome
+                if len(failures) >= _HOPELESS and not (rows or stored):
+                    raise _together(
+                        failures, f"None of the first {len(failures)} clips can be encoded."
+                    )
+            else:
+                raise outcome
+    except BrokenProcessPool as error:
+        raise EncodingError(
+            f"A process that encoded was killed, most likely for lack of memory, with {jobs} of "
+            "them at work. What is stored is kept: run again with fewer --jobs."
+        ) from error
+    finally:
+        if rows:
+            store.write(rows)
+    store.merge()
+    if failures:
+        count = f"{len(failures)} of {len(sources)} clips cannot be encoded"
+        raise _together(failures, f"{count}; the others are, and are kept.")
+    return audio_s
+
+
+def _outcomes(
+    work: Work, sources: Sequence[Source], jobs: int
+) -> Iterator[tuple[int, Features | Exception]]:
+    """Encode the first clip here, and use processes for the others where that pays."""
+    started = time.monotonic()
+    yield from run_all(work, sources[:1], 1)
+    left_s = (time.monotonic() - started) * (len(sources) - 1)
+    if left_s < _WORTH_PROCESSES_S:
+        jobs = 1
+    elif jobs > 1:
+        forget_loaded()
+    for index, outcome in run_all(work, sources[1:], jobs):
+        yield index + 1, outcome
+
+
+def _describe(encoder: Encoder, pooling: Pooling, fingerprint: str) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "encoder": {
+            "name": encoder.name,
+            "options": encoder.options,
+            "revision": encoder.revision,
+            "fingerprint": fingerprint,
+        },
+        "pooling": {
+            "name": pooling.name,
+            "options": pooling.options,
+            "fingerprint": fingerprint_pooling(pooling),
+        },
+    }
+    if isinstance(encoder, AudioEncoder):
+        described["input"] = {
+            "sample_rate": encoder.sample_rate,
+            "chunk_s": encoder.chunk_s,
+            "minimum_samples": encoder.minimum_samples,
+            "precision": PRECISION,
+        }
+    return described
+
+
+def _together(failures: Mapping[str, PianobenchError], what: str) -> PianobenchError:
+    """Make one error of many; its class is that of the first."""
+    first = next(iter(failures.values()))
+    named = " ".join(f"Clip {clip!r}: {error}" for clip, error in list(failures.items())[:3])
+    more = f" And {len(failures) - 3} more." if len(failures) > 3 else ""
+    return type(first)(f"{what} {named}{more}")
