@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from .components import (
     AudioEncoder,
-    Clip,
     Component,
-    Corpus,
     Dataset,
-    Dimension,
-    Fold,
-    Frames,
     Head,
     NetworkHead,
     Pooling,
     Predictor,
-    Ratings,
-    Remote,
     Renderer,
     ScoreEncoder,
-    Split,
 )
 from .errors import (
     AudioError,
@@ -36,6 +28,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .notes import Notes, read_notes, write_notes
+from .values import Clip, Corpus, Dimension, Fold, Frames, Ratings, Remote, Split
 
 __version__ = "0.1.0"
 

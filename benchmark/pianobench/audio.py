@@ -123,7 +123,8 @@ def quantise(waveform: Waveform) -> Waveform:
     >>> quantise(np.array([0.0, 0.25, 1.0], dtype=np.float32)) * 32768
     array([    0.,  8192., 32767.], dtype=float32)
     """
-    steps = np.rint(waveform * np.float32(_FULL_SCALE))
+    # Rounding leaves -0.0, which no integer file can hold and which has another digest: add zero.
+    steps = np.rint(waveform * np.float32(_FULL_SCALE)) + np.float32(0)
     return np.asarray(np.minimum(steps, _FULL_SCALE - 1) / _FULL_SCALE, dtype=np.float32)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus, Split
 from .take_relations import Unchecked, take_relations
+from .values import Corpus, Split
 
 __all__ = ["Audit", "Example", "Leak", "audit"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .components import Corpus
 from .config import Choice, RunConfig
 from .leaderboard import Row
 from .plugins import Registry
 from .run import Plan, plan_run
+from .values import Corpus
 
 __all__ = ["BASELINE", "missing_baseline"]
 

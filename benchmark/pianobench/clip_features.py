@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder
+from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError
 from .forward import encode_waveform
 from .pooling import pool
 from .sources import NoteSource, WaveformSource
 from .store import Row
+from .values import Clip, Frames
 
 __all__ = ["Features", "encode_notes", "encode_waveform_source", "forget_loaded", "load_encoder"]
 

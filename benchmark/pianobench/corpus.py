@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .components import Corpus, Dataset
+from .components import Dataset
 from .places import cache_root, data_root
+from .values import Corpus
 
 __all__ = ["dataset_folder", "load_corpus"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .components import Corpus
 from .take_relations import Unchecked, take_relations
+from .values import Corpus
 
 __all__ = ["Description", "Recurrence", "describe"]
 

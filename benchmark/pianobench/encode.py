@@ -26,7 +26,7 @@ from .clip_features import (
     forget_loaded,
     load_encoder,
 )
-from .components import AudioEncoder, Corpus, Pooling, ScoreEncoder
+from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import DataError, EncodingError, PianobenchError
 from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
 from .forward import PRECISION
@@ -36,6 +36,7 @@ from .progress import track
 from .render import Rendered
 from .sources import NoteSource, WaveformSource, find_sources
 from .store import SHARD_ROWS, FeatureStore, Row
+from .values import Corpus
 
 __all__ = ["Encoded", "EncodingTime", "encode_corpus", "feature_root"]
 

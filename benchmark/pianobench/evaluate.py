@@ -14,12 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus, Head, NetworkHead, Predictor, Split
+from .components import Head, NetworkHead, Predictor
 from .errors import StatisticsError, UsageError
 from .parallel import run_all
 from .progress import track
 from .split import inner_groups
 from .training import train_network
+from .values import Corpus, Split
 
 __all__ = ["OutOfFold", "evaluate"]
 

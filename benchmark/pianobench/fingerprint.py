@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder
+from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, UsageError
 from .forward import encode_waveform
 from .notes import Notes, write_notes
 from .pooling import pool
+from .values import Clip, Frames
 
 __all__ = ["fingerprint_audio", "fingerprint_pooling", "fingerprint_score", "probe_notes"]
 

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus, Fold, Split
 from .errors import SplitError
+from .values import Corpus, Fold, Split
 
 __all__ = [
     "CUSTOM",

@@ -139,8 +139,10 @@ def leave_group_out(
     scaled = root[:, None] * (y - np.average(y, axis=0, weights=smoother.weight))
     unit = root / np.linalg.norm(root)
     kept = smoother.eigenvalues / (smoother.eigenvalues + np.asarray(penalties)[:, None])
-    explained = smoother.basis.T @ scaled
-    residuals = np.stack([scaled - smoother.basis @ (k[:, None] * explained) for k in kept])
+    # One product for the whole grid: several times faster than one per penalty.
+    shrunk = np.einsum("pr,rd->rpd", kept, smoother.basis.T @ scaled)
+    fitted = smoother.basis @ shrunk.reshape(len(smoother.eigenvalues), -1)
+    residuals = scaled - fitted.reshape(len(y), len(kept), -1).swapaxes(0, 1)
     for group in range(len(names)):
         inside = np.flatnonzero(member == group)
         rows = smoother.basis[inside]
@@ -215,7 +217,5 @@ def _checked_weight(weight: Floats | None, clips: int) -> Floats:
 
 
 def _decompose(kernel: Floats) -> tuple[Floats, Floats]:
-    from scipy.linalg import eigh
-
-    eigenvalues, basis = eigh(kernel, driver="evd", overwrite_a=True, check_finite=False)
+    eigenvalues, basis = np.linalg.eigh(kernel)
     return basis, np.maximum(eigenvalues, 0.0)

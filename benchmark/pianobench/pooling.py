@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Frames, Pooling
+from .components import Pooling
 from .errors import EncodingError, UnknownNameError, UsageError
 from .plugins import Registry
+from .values import Frames
 
 __all__ = ["JoinedPooling", "create_pooling", "pool"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus
 from .errors import ResultError
 from .evaluate import OutOfFold
+from .values import Corpus
 
 __all__ = ["Predictions", "file_digest", "read_predictions", "write_predictions"]
 

@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .audio import quantise, read_flac, samples_digest, write_flac
-from .components import Clip, Renderer
+from .components import Renderer
 from .errors import AudioError, DataError, DependencyError, MidiError, PianobenchError, PluginError
 from .notes import Notes, read_notes
 from .parallel import run_all
 from .progress import track
+from .values import Clip
 
 __all__ = ["FADE_S", "LEAD_S", "TAIL_S", "Rendered", "render_clips"]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .audit import audit
-from .components import Corpus, Dataset
+from .components import Dataset
 from .predictions import file_digest, read_predictions
 from .result import ProtocolRecord, Result
 from .score import score
 from .split import load_split
+from .values import Corpus
 
 __all__ = ["rescore"]
 

@@ -20,17 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .audit import audit
-from .components import (
-    AudioEncoder,
-    Component,
-    Corpus,
-    Dataset,
-    Head,
-    Pooling,
-    Renderer,
-    ScoreEncoder,
-    Split,
-)
+from .components import AudioEncoder, Component, Dataset, Head, Pooling, Renderer, ScoreEncoder
 from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
@@ -53,6 +43,7 @@ from .result import (
 )
 from .score import score
 from .split import PROTOCOLS, load_split
+from .values import Corpus, Split
 
 __all__ = ["Plan", "Workplace", "plan_run", "run"]
 

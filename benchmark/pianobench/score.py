@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from . import metrics, statistics
-from .components import Corpus
 from .errors import StatisticsError
 from .predictions import Predictions
 from .split import PROTOCOLS
+from .values import Corpus
 
 __all__ = ["IntervalRecord", "Scores", "score"]
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .audio import read_audio
-from .components import AudioEncoder, Clip, Corpus, ScoreEncoder
+from .components import AudioEncoder, ScoreEncoder
 from .errors import DataError, UsageError
 from .render import Rendered
+from .values import Clip, Corpus
 
 __all__ = ["NoteSource", "RecordingSource", "RenderSource", "WaveformSource", "find_sources"]
 

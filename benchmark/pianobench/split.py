@@ -19,9 +19,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Corpus, Dataset, Split
+from .components import Dataset
 from .errors import SplitError, UnknownNameError
 from .fold_files import read_folds, require_sound, sides_of_cells, to_split
+from .values import Corpus, Split
 
 __all__ = ["PROTOCOLS", "Protocol", "inner_groups", "load_split", "make_split"]
 

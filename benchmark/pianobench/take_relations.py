@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .components import Corpus
 from .errors import MidiError
 from .notes import Notes, read_notes
 from .recurrence import contained_takes, identical_groups
+from .values import Corpus
 
 __all__ = ["TakeRelations", "Unchecked", "take_relations"]
 

@@ -17,15 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..components import (
-    AudioEncoder,
-    Component,
-    Dataset,
-    Head,
-    Pooling,
-    Renderer,
-    ScoreEncoder,
-)
+from ..components import AudioEncoder, Component, Dataset, Head, Pooling, Renderer, ScoreEncoder
 from . import audio_encoders, datasets, facts, heads, poolings, renderers, score_encoders
 from .checks import Check, check_after_first, check_each
 

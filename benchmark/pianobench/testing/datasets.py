@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..components import Corpus, Dataset
+from ..components import Dataset
 from ..errors import CheckFailedError, DataError
 from ..places import data_root
+from ..values import Corpus
 from .checks import NotRunError, require
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..components import Frames, Pooling
+from ..components import Pooling
+from ..values import Frames
 from .checks import NotRunError, require, require_equal
 
 

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ..components import Clip, Frames, ScoreEncoder
+from ..components import ScoreEncoder
+from ..values import Clip, Frames
 from .checks import NotRunError, require, require_equal
 from .music import write_music, write_notes_of
 
