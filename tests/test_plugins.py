@@ -71,7 +71,7 @@ def test_every_installed_plugin_loads() -> None:
 )
 def test_every_installed_component_passes_the_public_checks(kind: str, name: str) -> None:
     component = Registry().find(kind, name).component()
-    failed = [str(check) for check in check_component(component) if check.failed]
+    failed = [str(check) for check in check_component(component) if check.passed is False]
     assert failed == []
 
 

@@ -115,9 +115,16 @@ class Audit:
         """Whether no fault was found; `unchecked` says in what none was looked for."""
         return not self.faults
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """One sentence per fault, and per kind in which none could be looked for."""
+        found = [self._sentence(leak) for leak in self.faults]
+        return (*found, *(f"{kind} not checked: {why}" for kind, why in self.unchecked.items()))
+
     def as_json(self) -> dict[str, Any]:
         """Return the findings as JSON holds them."""
         return {
+            "ok": self.ok,
             "test_clips": self.test_clips,
             "leaks": {
                 leak.kind: {
@@ -146,16 +153,16 @@ class Audit:
         lines.append("")
         for leak in self.leaks:
             if leak.test_clips:
-                counts = _SENTENCES[leak.kind].format(
-                    f"{leak.test_clips:,}", f"{self.test_clips:,}"
-                )
-                lines.append(f"{leak.kind}: {counts}, such as {leak.examples[0]}.")
+                lines.append(f"{leak.kind}: {self._sentence(leak)}, such as {leak.examples[0]}.")
         lines += [f"{kind}: not checked, {reason}." for kind, reason in self.unchecked.items()]
         found = ", ".join(leak.kind for leak in self.faults)
         verdict = f"Faults found: {found}." if found else "No fault found."
         if self.unchecked:
             verdict += f" Nothing is known of: {', '.join(self.unchecked)}."
         return "\n".join([*lines, verdict])
+
+    def _sentence(self, leak: Leak) -> str:
+        return _SENTENCES[leak.kind].format(f"{leak.test_clips:,}", f"{self.test_clips:,}")
 
 
 def audit(corpus: Corpus, split: Split) -> Audit:

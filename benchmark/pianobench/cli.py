@@ -95,8 +95,8 @@ def list_(plugins: tuple[Path, ...], as_json: bool) -> None:
             {"kind": r.component.kind, "name": r.component.name, "origin": r.origin}
             for r in registry.all()
         ]
-        broken = [{"name": b.name, "origin": b.origin, "reason": b.reason} for b in registry.broken]
-        click.echo(json.dumps({"components": rows, "broken": broken}, indent=1))
+        failed = [{"name": b.name, "origin": b.origin, "reason": b.reason} for b in registry.broken]
+        click.echo(json.dumps({"components": rows, "broken": failed}, indent=1))
         return
     kind = ""
     for found in registry.all():
@@ -143,7 +143,7 @@ def check(name: str, plugins: tuple[Path, ...]) -> None:
         click.secho(f"{found.component.kind} {name}", bold=True)
         for result in check_component(found.component()):
             click.echo(f"  {result}")
-            failed += result.failed
+            failed += result.passed is False
     if failed:
         raise CheckFailedError(f"{failed} checks of {name!r} failed; each line says what to fix.")
 

@@ -249,13 +249,14 @@ def _evaluate(
     write_predictions(path, corpus, predicted)
     report = audit(corpus, split)
     flags = list(report.flags)
-    if plan.config.selection == "test-fold":
+    nested = plan.config.selection == "nested"
+    if not nested:
         flags.append("training stopped on the fold that is scored")
     return ProtocolRecord(
         unit=list(split.unit),
         folds=len(split.folds),
         split_digest=split.digest,
-        ranked=PROTOCOLS[split.protocol].ranked and report.ok and not flags,
+        ranked=PROTOCOLS[split.protocol].ranked and report.ok and nested,
         flags=flags,
         audit=report.as_json(),
         predictions=path.name,
