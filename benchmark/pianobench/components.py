@@ -227,8 +227,9 @@ class Head(Component):
 class NetworkHead(Head):
     """A head trained by gradient: `network` says what is trained, the options say how.
 
-    The harness standardises the inputs and trains with Adam and a mean squared error; it keeps
-    the epoch that does best on an inner validation part. The defaults are the study's.
+    The harness standardises inputs and labels on the training part and trains with Adam and a
+    mean squared error; it keeps the epoch that does best on an inner validation part. The
+    defaults are the study's, but for the labels.
     """
 
     stochastic: ClassVar[bool] = True
@@ -243,6 +244,9 @@ class NetworkHead(Head):
     """Most passes over the training part."""
     patience: PositiveInt = 15
     """Passes without a better validation R2 after which training stops."""
+    standardise_labels: bool = True
+    """False trains on the labels as they are, as the study did. Their spread is small, so that
+    what the initial weights made of unseen music is then hardly ever unlearned."""
 
     def network(self, width: int, dimensions: int) -> Any:
         """Return a torch module of (batch, width) -> (batch, dimensions), not yet trained."""

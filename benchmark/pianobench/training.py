@@ -43,19 +43,40 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Mean and scale of every feature; a feature that is constant in training is always 0."""
+    """Mean and standard deviation of every column; one that is constant in training becomes 0.
+
+    Attributes
+    ----------
+    mean, std : array, shape (columns,)
+    """
 
     mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    std: NDArray[np.float64]
 
     @classmethod
-    def of(cls, x: NDArray[np.float64]) -> Standardisation:
-        """Measure it on clips, shape (clips, features)."""
-        constant = x.max(axis=0) == x.min(axis=0)
-        return cls(x.mean(axis=0), np.where(constant, np.inf, x.std(axis=0)))
+    def of(cls, values: NDArray[np.float64]) -> Standardisation:
+        """Measure it on clips, shape (clips, columns)."""
+        # The standard deviation of equal numbers need not be exactly 0.
+        varies = values.max(axis=0) > values.min(axis=0)
+        return cls(values.mean(axis=0), np.where(varies, values.std(axis=0), 0.0))
 
-    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
-        return ((x - self.mean) / self.scale).astype(np.float32)
+    @classmethod
+    def none(cls, columns: int) -> Standardisation:
+        """Leave every column as it is."""
+        return cls(np.zeros(columns), np.ones(columns))
+
+    def apply(self, values: NDArray[np.float64]) -> torch.Tensor:
+        """Standardise clips, to float32."""
+        import torch
+
+        scaled = np.zeros(values.shape)
+        np.divide(values - self.mean, self.std, out=scaled, where=self.std > 0)
+        return torch.from_numpy(scaled.astype(np.float32))
+
+    def undo(self, scaled: torch.Tensor) -> NDArray[np.float64]:
+        """Bring what a network returned back to the scale of the columns."""
+        values: NDArray[np.float64] = scaled.double().numpy() * self.std + self.mean
+        return values
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,7 @@ class TrainedNetwork:
     ----------
     module : torch.nn.Module
         As it was after the best epoch.
-    standardise : Standardisation
+    inputs, labels : Standardisation
         Measured on the clips it was trained on.
     selected : mapping
         ``epochs`` that were kept, their ``validation_r2``, ``validation`` (``inner`` or
@@ -77,7 +98,8 @@ class TrainedNetwork:
     """
 
     module: Any
-    standardise: Standardisation
+    inputs: Standardisation
+    labels: Standardisation
     selected: Mapping[str, Any]
     curve: tuple[Epoch, ...]
 
@@ -85,10 +107,8 @@ class TrainedNetwork:
         """Predict (clips, features) -> (clips, dimensions)."""
         import torch
 
-        inputs = torch.from_numpy(self.standardise(x))
         with _alone(seed=0), torch.inference_mode():
-            predicted: NDArray[np.float64] = self.module(inputs).double().numpy()
-        return predicted
+            return self.labels.undo(self.module(self.inputs.apply(x)))
 
 
 def train_network(
@@ -143,22 +163,19 @@ def train_network(
     else:
         chosen = {"validation": "given", "validation_units": None}
         x_seen, y_seen = validation
-    _check_validation(head, y_seen)
-    if not weight.any():
-        raise TrainingError(
-            f"Every clip that the head {head.name!r} would be trained on has weight 0. Give "
-            "weight to some, or leave the weights out."
-        )
-    standardise = Standardisation.of(x)
+    _check_weights(head, weight)
+    inputs = Standardisation.of(x)
+    labels = Standardisation.of(y) if head.standardise_labels else Standardisation.none(y.shape[1])
+    data = _Tensors(
+        x=inputs.apply(x),
+        y=labels.apply(y),
+        weight=torch.from_numpy((weight / weight.mean()).astype(np.float32)),
+        x_seen=inputs.apply(x_seen),
+        y_seen=labels.apply(y_seen),
+    )
+    _check_validation(head, data)
     with _alone(module_seed):
         module = head.network(x.shape[1], y.shape[1])
-        data = _Tensors(
-            x=torch.from_numpy(standardise(x)),
-            y=torch.from_numpy(y.astype(np.float32)),
-            weight=torch.from_numpy((weight / weight.mean()).astype(np.float32)),
-            x_seen=torch.from_numpy(standardise(x_seen)),
-            y_seen=torch.from_numpy(y_seen.astype(np.float32)),
-        )
         _check_network(head, module, data)
         curve = _descend(head, module, data, order_seed)
     best = max(range(len(curve)), key=lambda epoch: curve[epoch].validation_r2)
@@ -168,7 +185,7 @@ def train_network(
         "validation_clips": len(y_seen),
         **chosen,
     }
-    return TrainedNetwork(module, standardise, selected, tuple(curve))
+    return TrainedNetwork(module, inputs, labels, selected, tuple(curve))
 
 
 def inner_validation(groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
@@ -327,16 +344,22 @@ def _check_arrays(
                 f"{where}: {int((~np.isfinite(values)).sum())} of the {what} are not finite. "
                 "Find where they come from; `bench check` finds what an encoder breaks."
             )
-    if (weight < 0).any():
-        raise TrainingError(f"{where}: the smallest weight is {weight.min()}. Give none below 0.")
 
 
-def _check_validation(head: NetworkHead, y: NDArray[np.float64]) -> None:
-    if not len(y) or not (y.max(axis=0) > y.min(axis=0)).any():
+def _check_weights(head: NetworkHead, weight: NDArray[np.float64]) -> None:
+    if (weight < 0).any() or not weight.any():
         raise TrainingError(
-            f"Early stopping of the head {head.name!r} has {len(y)} clips to validate on, whose "
-            "labels do not vary, so that R2 is not defined. Train on more clips, or choose a head "
-            "that is not trained by gradient."
+            f"The head {head.name!r} cannot be trained with weights from {weight.min()} to "
+            f"{weight.max()}. Give none below 0, and some clips more than 0."
+        )
+
+
+def _check_validation(head: NetworkHead, data: _Tensors) -> None:
+    if not len(data.y_seen) or not bool((data.y_seen.amax(0) > data.y_seen.amin(0)).any()):
+        raise TrainingError(
+            f"Early stopping of the head {head.name!r} has {len(data.y_seen)} clips to validate "
+            "on, and no label that varies there and in training, so that R2 is not defined. Train "
+            "on more clips, or choose a head that is not trained by gradient."
         )
 
 
