@@ -223,9 +223,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
 def test_an_absent_soundfont_names_the_packages(monkeypatch, tmp_path):
     monkeypatch.setattr(plugin, "_FOLDERS", ())
     monkeypatch.setenv("PIANOBENCH_DATA", str(tmp_path))
-    with pytest.raises(
-        DependencyError, match=r"FluidR3_GM\.sf2 .*apt-get install fluidsynth "
-    ):
+    with pytest.raises(DependencyError, match=r"FluidR3_GM\.sf2 .*apt-get install fluidsynth "):
         FluidSynth().version()
 
 
