@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from pianobench_trees import ExtraTrees
+
+FEW = {"n_estimators": 20}
+
+
+@pytest.fixture
+def problem():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(80, 5))
+    y = np.column_stack([x[:, 0] > 0, x[:, 1] > 0, np.zeros(80)]).astype(float)
+    return x, y, np.repeat(np.arange(8).astype(str), 10)
+
+
+def test_trees_find_a_threshold_that_no_line_can_follow(problem):
+    x, y, groups = problem
+    predicted = ExtraTrees(n_estimators=100, max_features=1).fit(x, y, groups, 0).predict(x)
+    assert np.abs(predicted[:, 0] - y[:, 0]).mean() < 0.1
+    np.testing.assert_array_equal(predicted[:, 2], 0)
+
+
+def test_predictions_never_leave_the_range_of_the_labels(problem):
+    x, y, groups = problem
+    predicted = ExtraTrees(**FEW).fit(x, y, groups, 0).predict(100 * x)
+    assert predicted.min() >= 0
+    assert predicted.max() <= 1
+
+
+def test_a_forest_of_stumps_predicts_the_weighted_mean(problem):
+    x, y, groups = problem
+    weight = np.linspace(1, 3, 80)
+    predicted = ExtraTrees(**FEW, min_samples_leaf=80).fit(x, y, groups, 0, weight).predict(x[:2])
+    np.testing.assert_allclose(predicted, np.tile(np.average(y, axis=0, weights=weight), (2, 1)))
+
+
+def test_a_seed_decides_the_forest(problem):
+    x, y, groups = problem
+    one, again, other = (ExtraTrees(**FEW).fit(x, y, groups, seed).predict(x) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_a_single_dimension_keeps_its_axis(problem):
+    x, y, groups = problem
+    assert ExtraTrees(**FEW).fit(x, y[:, :1], groups, 0).predict(x).shape == (80, 1)

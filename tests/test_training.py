@@ -1,0 +1,319 @@
+import json
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pianobench import DependencyError, NetworkHead
+from pianobench.errors import PluginError, SplitError, TrainingError
+from pianobench.training import Standardisation, inner_validation, train_network
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+
+class Linear(NetworkHead):
+    """No hidden layer, so that the best fit is known in closed form."""
+
+    name: ClassVar[str] = "linear"
+
+    def network(self, width, dimensions):
+        return torch.nn.Linear(width, dimensions)
+
+
+class Dropping(Linear):
+    """Draws random numbers while it is trained."""
+
+    def network(self, width, dimensions):
+        return torch.nn.Sequential(
+            torch.nn.Linear(width, 16),
+            torch.nn.Dropout(0.3),
+            torch.nn.ReLU(),
+            torch.nn.Linear(16, dimensions),
+        )
+
+
+class OneColumn(Linear):
+    """Breaks the contract: one output, whatever the number of dimensions."""
+
+    def network(self, width, dimensions):
+        return torch.nn.Linear(width, 1)
+
+
+def problem(clips=60, units=12, noise=0.05):
+    random = np.random.default_rng(3)
+    x = random.normal([0, 5, -3, 0], [1, 10, 0.1, 2], size=(clips, 4))
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0)
+    y = 0.5 + 0.1 * scaled @ random.normal(size=(4, 3)) + noise * random.normal(size=(clips, 3))
+    groups = np.array([f"u{k % units:02}" for k in range(clips)])
+    return x, y, groups
+
+
+def least_squares(x, y, weight):
+    with_one = np.column_stack([x, np.ones(len(x))])
+    root = np.sqrt(weight)[:, None]
+    return with_one @ np.linalg.lstsq(root * with_one, root * y, rcond=None)[0]
+
+
+def r2(y, predicted):
+    return np.mean(1 - ((y - predicted) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0))
+
+
+LONG = {"learning_rate": 0.02, "weight_decay": 0, "batch_size": 60, "epochs": 600}
+
+
+@pytest.mark.parametrize("standardise_labels", [True, False])
+@pytest.mark.parametrize("uneven", [True, False])
+def test_a_linear_network_finds_the_weighted_least_squares_solution(standardise_labels, uneven):
+    x, y, groups = problem()
+    weight = np.where(np.arange(60) % 3 == 0, 9.0, 1.0) if uneven else np.ones(60)
+    solution = least_squares(x, y, weight)
+    head = Linear(**LONG, patience=600, standardise_labels=standardise_labels)
+    fitted = train_network(head, x, y, groups, 0, weight, validation=(x, solution))
+    np.testing.assert_allclose(fitted.predict(x), solution, atol=2e-4)
+    other = least_squares(x, y, np.ones(60) if uneven else np.arange(1.0, 61.0))
+    assert np.abs(solution - other).max() > 5e-3
+
+
+def test_a_clip_of_weight_zero_does_not_count():
+    x, y, groups = problem()
+    spoilt = y.copy()
+    spoilt[:10] += 100
+    weight = np.r_[np.zeros(10), np.ones(50)]
+    solution = least_squares(x[10:], y[10:], np.ones(50))
+    head = Linear(**LONG, patience=600, standardise_labels=False)
+    validation = (x[10:], solution)
+    fitted = train_network(head, x, spoilt, groups, 0, weight, validation=validation)
+    np.testing.assert_allclose(fitted.predict(x[10:]), solution, atol=2e-4)
+
+
+def test_only_the_ratios_of_weights_matter():
+    x, y, groups = problem()
+    weight = np.linspace(0.5, 2, 60)
+    one, other = (
+        train_network(Linear(epochs=20), x, y, groups, 0, w).predict(x)
+        for w in (weight, 8 * weight)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_epoch_is_kept_and_told():
+    x, y, groups = problem(noise=0.2)
+    head = Linear(learning_rate=0.02, epochs=300, patience=7)
+    fitted = train_network(head, x, y, groups, 4)
+    scores = [epoch.validation_r2 for epoch in fitted.curve]
+    best = int(np.argmax(scores))
+    assert 0 < best < 300 - 8
+    assert len(fitted.curve) == best + 1 + 7
+    held_out = ~np.isin(np.arange(60), np.flatnonzero(fitted_on(fitted, x, groups)))
+    assert fitted.selected == {
+        "epochs": best + 1,
+        "validation_r2": scores[best],
+        "validation_clips": int(held_out.sum()),
+        "validation": "inner",
+        "validation_units": len(set(groups[held_out])),
+    }
+    assert r2(y[held_out], fitted.predict(x[held_out])) == pytest.approx(scores[best], abs=1e-5)
+    assert json.loads(json.dumps(fitted.selected)) == fitted.selected
+
+
+def fitted_on(fitted, x, groups):
+    """Clips of the only set of units whose mean is the one that inputs were standardised with."""
+    from itertools import combinations
+
+    units = sorted(set(groups))
+    for count in range(1, len(units)):
+        for held_out in combinations(units, count):
+            kept = ~np.isin(groups, held_out)
+            if np.allclose(x[kept].mean(0), fitted.inputs.mean, rtol=0, atol=1e-12):
+                return kept
+    raise AssertionError("inputs were standardised on more or fewer than whole units")
+
+
+def test_given_validation_is_looked_at_and_nothing_is_held_out():
+    x, y, groups = problem()
+    x_seen, y_seen, _ = problem(clips=25)
+    fitted = train_network(Linear(epochs=5), x, y, groups, 0, validation=(x_seen, y_seen))
+    np.testing.assert_allclose(fitted.inputs.mean, x.mean(0))
+    np.testing.assert_allclose(fitted.labels.std, y.std(0))
+    assert fitted.selected["validation"] == "given"
+    assert fitted.selected["validation_clips"] == 25
+    expected = r2(y_seen, fitted.predict(x_seen))
+    assert fitted.selected["validation_r2"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_held_out_labels_decide_the_epoch_alone():
+    x, y, groups = problem()
+    head = Dropping(learning_rate=0.01, epochs=30, patience=30)
+    fitted = train_network(head, x, y, groups, 1)
+    kept = fitted_on(fitted, x, groups)
+    changed = y.copy()
+    changed[~kept] = np.random.default_rng(0).random((int((~kept).sum()), 3))
+    other = train_network(head, x, changed, groups, 1)
+    assert [epoch.loss for epoch in other.curve] == [epoch.loss for epoch in fitted.curve]
+    assert [e.validation_r2 for e in other.curve] != [e.validation_r2 for e in fitted.curve]
+
+
+@pytest.mark.parametrize("seed", [0, 2**40])
+def test_one_seed_gives_one_result_and_another_seed_another(seed):
+    x, y, groups = problem()
+    one, again, other = (
+        train_network(Dropping(epochs=5), x, y, groups, s).predict(x)
+        for s in (seed, seed, seed + 1)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_the_processes_generator_and_threads_neither_matter_nor_change():
+    x, y, groups = problem()
+    expected = train_network(Dropping(epochs=5), x, y, groups, 0)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        torch.manual_seed(11)
+        before = torch.get_rng_state()
+        fitted = train_network(Dropping(epochs=5), x, y, groups, 0)
+        np.testing.assert_array_equal(fitted.predict(x), expected.predict(x))
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_trainings_at_one_time_do_not_disturb_each_other():
+    x, y, groups = problem()
+
+    def fit(seed):
+        return train_network(Dropping(epochs=20), x, y, groups, seed).predict(x)
+
+    alone = [fit(seed) for seed in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(fit, range(6)))
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_feature_constant_in_training_says_nothing_later():
+    x, y, groups = problem()
+    x[:, 1] = 0.1
+    fitted = train_network(Dropping(epochs=5), x, y, groups, 0)
+    moved = x.copy()
+    moved[:, 1] = 1e9
+    np.testing.assert_array_equal(fitted.predict(moved), fitted.predict(x))
+
+
+def test_a_label_constant_in_training_is_predicted_as_it_was():
+    x, y, groups = problem()
+    y[:, 1] = 0.3
+    fitted = train_network(Dropping(epochs=5), x, y, groups, 0)
+    np.testing.assert_allclose(fitted.predict(x)[:, 1], 0.3, rtol=1e-12)
+    assert np.isfinite(fitted.selected["validation_r2"])
+
+
+def test_what_was_fitted_travels_and_predicts_clips_one_by_one():
+    x, y, groups = problem()
+    fitted = train_network(Dropping(epochs=5), x, y, groups, 0)
+    arrived = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(arrived.predict(x), fitted.predict(x))
+    singly = np.concatenate([fitted.predict(clip[None]) for clip in x])
+    np.testing.assert_allclose(singly, fitted.predict(x), atol=1e-6)
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=30),
+    st.integers(0, 2**32 - 1),
+    st.randoms(use_true_random=False),
+)
+def test_the_inner_split_keeps_units_whole_whatever_the_order_of_clips(sizes, seed, random):
+    groups = np.repeat([f"unit-{k}" for k in range(len(sizes))], sizes)
+    held_out = inner_validation(groups, seed)
+    assert not set(groups[held_out]) & set(groups[~held_out])
+    assert 0 < held_out.sum() < len(groups)
+    order = np.array(random.sample(range(len(groups)), len(groups)))
+    np.testing.assert_array_equal(inner_validation(groups[order], seed), held_out[order])
+    wanted = len(groups) / 5
+    if min(sizes) <= 2 * wanted:
+        assert abs(held_out.sum() - wanted) <= max(wanted, min(sizes) - wanted)
+
+
+@given(st.integers(5, 500), st.integers(0, 1000))
+def test_of_single_clips_the_inner_split_takes_a_fifth(clips, seed):
+    held_out = inner_validation(np.arange(clips).astype(str), seed)
+    assert abs(held_out.sum() - clips / 5) <= 0.5
+
+
+def test_every_unit_is_held_out_by_some_seed():
+    groups = np.repeat(np.arange(10).astype(str), 7)
+    seen = {unit for seed in range(60) for unit in groups[inner_validation(groups, seed)]}
+    assert seen == set(groups)
+
+
+def test_where_every_unit_is_too_large_the_smallest_is_held_out():
+    groups = np.repeat(["a", "b"], [60, 40])
+    assert set(groups[inner_validation(groups, 0)]) == {"b"}
+
+
+def test_standardised_columns_have_mean_0_and_deviation_1_and_come_back():
+    x, _, _ = problem()
+    x[:, 3] = 0.1
+    standardise = Standardisation.of(x)
+    scaled = standardise.apply(x)
+    np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(scaled.std(0, correction=0), [1, 1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(standardise.undo(scaled), x, rtol=1e-5, atol=1e-5)
+
+
+def test_a_single_unit_is_refused():
+    x, y, _ = problem()
+    with pytest.raises(SplitError, match=r"two groups .* holds 1 \(only\)"):
+        train_network(Linear(), x, y, np.full(60, "only"), 0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x, y, w: (x[:-1], y, w), r"inputs of shape \(59, 4\), targets of shape \(60, 3\)"),
+        (lambda x, y, w: (x, y[:, 0], w), r"targets of shape \(60,\)"),
+        (lambda x, y, w: (x, y, w[:-1]), r"weights of shape \(59,\)|shape \(59,\)"),
+        (lambda x, y, w: (np.where(x > 5, np.nan, x), y, w), "of the inputs are not finite"),
+        (lambda x, y, w: (x, np.where(y > 0.5, np.inf, y), w), "of the targets are not finite"),
+        (lambda x, y, w: (x, y, w * np.nan), "60 of the weights are not finite"),
+        (lambda x, y, w: (x, y, -w), "weights from -1.0 to -1.0"),
+        (lambda x, y, w: (x, y, 0 * w), "weights from 0.0 to 0.0"),
+        (lambda x, y, w: (x, np.full_like(y, 0.5), w), "no label that varies"),
+    ],
+)
+def test_arrays_that_cannot_be_trained_on_are_refused(spoil, message):
+    x, y, groups = problem()
+    x, y, weight = spoil(x, y, np.ones(60))
+    with pytest.raises(TrainingError, match=message):
+        train_network(Linear(), x, y, groups, 0, weight)
+
+
+def test_a_single_clip_to_validate_on_is_refused():
+    x, y, groups = problem()
+    with pytest.raises(TrainingError, match="1 clips to validate on"):
+        train_network(Linear(), x, y, groups, 0, validation=(x[:1], y[:1]))
+
+
+def test_a_loss_that_diverges_is_an_error_that_names_the_learning_rate():
+    x, y, groups = problem()
+    with pytest.raises(TrainingError, match=r"'linear' diverged: .* head.learning_rate, .* 1e\+30"):
+        train_network(Linear(learning_rate=1e30), x, y, groups, 0)
+
+
+def test_a_network_of_another_shape_is_refused():
+    x, y, groups = problem()
+    with pytest.raises(PluginError, match=r"returns shape \(2, 1\) .* asks for \(2, 3\)"):
+        train_network(OneColumn(), x, y, groups, 0)
+
+
+def test_without_torch_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    x, y, groups = problem()
+    with pytest.raises(DependencyError, match=r'pip install "pianobench\[models\]"'):
+        train_network(Linear(), x, y, groups, 0)
