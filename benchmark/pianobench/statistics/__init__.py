@@ -17,6 +17,10 @@ from .bootstrap import (
     percentile_interval,
     resample_indices,
 )
+from .ceiling import IntraclassCorrelation, intraclass_correlation, split_half
+from .correlation import ErrorCorrelation, error_correlation, fusion_bound
+from .effects import Effect, EffectSizes, effect_sizes
+from .equivalence import MARGIN, Verdict, probability_within, tost, verdict
 from .jackknife import (
     Interval,
     Jackknife,
@@ -26,21 +30,66 @@ from .jackknife import (
     two_way_jackknife,
     two_way_jackknife_t,
 )
+from .multiplicity import benjamini_hochberg, holm
+from .precision import seed_variance, smallest_detectable_difference, with_seed_variance
+from .published import AsPublished, Measured, PublishedTest, as_published
+from .ranks import RankIntervals, best_p_values, rank_intervals
+from .ratings import Reliability
+from .significance import DimensionTests, PairTests, dimension_tests, pair_tests
+from .simulation import Rate, coverage_of_passages
+from .simulation_crossed import coverage_of_crossed, error_rate_of_crossed
+from .simulation_tests import error_rate_of_passages
 
 __all__ = [
+    "MARGIN",
+    "AsPublished",
     "BootstrapIntervals",
     "Bounds",
+    "DimensionTests",
+    "Effect",
+    "EffectSizes",
+    "ErrorCorrelation",
     "Interval",
+    "IntraclassCorrelation",
     "Jackknife",
+    "Measured",
+    "PairTests",
+    "PublishedTest",
+    "RankIntervals",
+    "Rate",
+    "Reliability",
+    "Verdict",
+    "as_published",
     "bca_interval",
+    "benjamini_hochberg",
+    "best_p_values",
     "bootstrap_interval",
     "bootstrap_r2",
     "counts_of",
+    "coverage_of_crossed",
+    "coverage_of_passages",
+    "dimension_tests",
+    "effect_sizes",
+    "error_correlation",
+    "error_rate_of_crossed",
+    "error_rate_of_passages",
+    "fusion_bound",
+    "holm",
+    "intraclass_correlation",
     "jackknife_t",
+    "pair_tests",
     "passage_jackknife",
     "percentile_interval",
+    "probability_within",
+    "rank_intervals",
     "resample_indices",
+    "seed_variance",
+    "smallest_detectable_difference",
+    "split_half",
     "t_interval",
+    "tost",
     "two_way_jackknife",
     "two_way_jackknife_t",
+    "verdict",
+    "with_seed_variance",
 ]

@@ -30,7 +30,7 @@ from scipy.special import ndtr, ndtri
 from ..errors import StatisticsError
 from ..metrics import FloatArray, LabelArray
 from .jackknife import passage_jackknife
-from .sums import clip_columns, group_sums, r2_of_columns
+from .sums import check_level, clip_columns, group_sums, r2_of_columns
 
 __all__ = [
     "BootstrapIntervals",
@@ -205,7 +205,13 @@ def percentile_interval(distribution: NDArray[Any], level: float = 0.95) -> Boun
     Returns
     -------
     Bounds
+
+    Raises
+    ------
+    StatisticsError
+        When `level` is outside (0, 1).
     """
+    check_level(level)
     low, high = np.quantile(distribution, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Bounds(low.astype(np.float64), high.astype(np.float64))
 
@@ -233,8 +239,9 @@ def bca_interval(
     Raises
     ------
     StatisticsError
-        When all resamples of a model lie on one side of its estimate.
+        When all resamples of a model lie on one side of its estimate, or `level` is outside (0, 1).
     """
+    check_level(level)
     point = estimate.astype(distribution.dtype)
     below = ((distribution < point).mean(axis=0) + (distribution <= point).mean(axis=0)) / 2
     outside = np.flatnonzero((below == 0) | (below == 1)).tolist()

@@ -29,7 +29,7 @@ from scipy.special import stdtr, stdtrit
 
 from ..errors import StatisticsError
 from ..metrics import FloatArray, LabelArray
-from .sums import clip_columns, group_sums, r2_of_columns
+from .sums import check_level, clip_columns, group_sums, r2_of_columns
 
 __all__ = [
     "Interval",
@@ -296,15 +296,13 @@ def t_interval(
     StatisticsError
         When `level` is outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise StatisticsError(f"level of an interval is {level}; give a share such as 0.95.")
+    check_level(level)
     reach = stdtrit(df, (1 + level) / 2) * standard_error
     exact = standard_error == 0
     ratio = np.abs(estimate) / np.where(exact, 1.0, standard_error)
     p_value = np.where(exact, (estimate == 0).astype(np.float64), 2 * stdtr(df, -ratio))
-    return Interval(
-        estimate, standard_error, estimate - reach, estimate + reach, p_value, df, level
-    )
+    low, high = np.asarray(estimate - reach), np.asarray(estimate + reach)
+    return Interval(estimate, np.asarray(standard_error), low, high, p_value, df, level)
 
 
 def _left_out(

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 from ..errors import StatisticsError
 from ..metrics import FloatArray, LabelArray, r2_from_sums, validate
 
-__all__ = ["MIN_GROUPS", "GroupSums", "clip_columns", "group_sums", "r2_of_columns"]
+__all__ = [
+    "MIN_GROUPS",
+    "PAIR",
+    "GroupSums",
+    "check_level",
+    "clip_columns",
+    "group_sums",
+    "pair_of_columns",
+    "r2_of_columns",
+]
+
+PAIR = ("first", "second", "difference")
 
 # With four groups a t interval has three degrees of freedom and a sign-flip test 16 outcomes.
 MIN_GROUPS = 5
@@ -38,6 +49,18 @@ class GroupSums(NamedTuple):
 
     names: LabelArray
     columns: FloatArray
+
+
+def check_level(level: float) -> None:
+    """Refuse a nominal coverage that is not a share.
+
+    Raises
+    ------
+    StatisticsError
+        When `level` is outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise StatisticsError(f"level of an interval is {level}; give a share such as 0.95.")
 
 
 def clip_columns(targets: FloatArray, predictions: FloatArray) -> FloatArray:
@@ -127,3 +150,24 @@ def r2_of_columns(columns: NDArray[Any], dimensions: int) -> NDArray[Any]:
             "report the point estimate alone."
         )
     return r2_from_sums(errors, squares, total, clips)
+
+
+def pair_of_columns(columns: NDArray[Any], dimensions: int) -> NDArray[Any]:
+    """Mean R2 of two models and their difference, `PAIR`, from rows of sums.
+
+    Parameters
+    ----------
+    columns : np.ndarray of float32 or float64 [shape=(..., 1 + 4 * dimension)]
+    dimensions : int > 0
+
+    Returns
+    -------
+    np.ndarray [shape=(..., 3)]
+
+    Raises
+    ------
+    StatisticsError
+        As `r2_of_columns`.
+    """
+    r2 = r2_of_columns(columns, dimensions).mean(axis=-2)
+    return np.concatenate([r2, r2[..., :1] - r2[..., 1:]], axis=-1)
