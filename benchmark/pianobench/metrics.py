@@ -13,14 +13,8 @@ Conventions
   scale.
 - The denominator of R2 is the squared deviation from the grand mean of the targets that are scored.
 - A metric never averages over dimensions; `Metrics.summary` does, uniformly.
-
-Metrics
--------
-`pooled_r2`, `r2_per_fold`, `within_passage_r2`, `within_passage_accuracy`, `spearman`,
-`mean_absolute_error`, `concordance`, and `evaluate` for all of them.
-
-What is refused: arrays that disagree in shape, values that are not finite, and dimensions in which
-the targets do not vary (`validate`, `pianobench.errors.StatisticsError`).
+- Refused are arrays that disagree in shape, values that are not finite, and dimensions in which the
+  targets do not vary (`validate`).
 """
 
 from dataclasses import dataclass
@@ -68,7 +62,7 @@ class Metrics:
         [fold], each the uniform mean over dimensions, in sorted order of the fold names. None when
         the targets of some fold do not vary in every dimension (a fold of one clip, say).
     r2_human
-        R2 of human takes only. None when no machine rendition is marked, or too few takes remain.
+        R2 of human takes only. None when none are marked, or their targets do not vary.
     r2_within_passage, accuracy_within_passage
         None when the targets do not vary within passages (one clip per passage, say).
     """
@@ -125,7 +119,7 @@ def evaluate(
     takes = np.zeros(len(targets), dtype=bool) if human is None else np.asarray(human, dtype=bool)
     _same_length(targets, takes, "human mask")
     folds_vary = all(varies(targets[folds == fold]) for fold in np.unique(folds))
-    passages_vary = varies(_centred(targets, passages))
+    vary = varies(_centred(targets, passages))
     return Metrics(
         r2=pooled_r2(targets, predictions),
         spearman=spearman(targets, predictions),
@@ -133,11 +127,9 @@ def evaluate(
         ccc=concordance(targets, predictions),
         r2_per_fold=r2_per_fold(targets, predictions, folds) if folds_vary else None,
         r2_human=pooled_r2(targets[takes], predictions[takes]) if varies(targets[takes]) else None,
-        r2_within_passage=(
-            within_passage_r2(targets, predictions, passages) if passages_vary else None
-        ),
+        r2_within_passage=within_passage_r2(targets, predictions, passages) if vary else None,
         accuracy_within_passage=(
-            within_passage_accuracy(targets, predictions, passages) if passages_vary else None
+            within_passage_accuracy(targets, predictions, passages) if vary else None
         ),
     )
 
@@ -199,15 +191,7 @@ def r2_from_sums(
 
     ``R2 = 1 - sum (y - p)^2 / (sum y^2 - (sum y)^2 / n)``
 
-    Parameters
-    ----------
-    error_squares, target_squares, target_sum, clips : np.ndarray
-        Sum of (y - p)^2, of y^2, of y, and n. Centre y beforehand: the denominator is a difference
-        of two large numbers otherwise.
-
-    Returns
-    -------
-    np.ndarray [broadcast shape]
+    Centre y beforehand: the denominator is a difference of two large numbers otherwise.
     """
     return 1.0 - error_squares / (target_squares - target_sum**2 / clips)
 
@@ -222,8 +206,7 @@ def pooled_r2(targets: FloatArray, predictions: FloatArray) -> FloatArray:
 
     Returns
     -------
-    np.ndarray [shape=(..., dimension)]
-        1 for perfect predictions, 0 for the grand mean, no lower bound.
+    np.ndarray [shape=(..., dimension)], 1 for perfect predictions, 0 for the grand mean
 
     Raises
     ------
@@ -246,8 +229,7 @@ def r2_per_fold(targets: FloatArray, predictions: FloatArray, folds: LabelArray)
 
     Returns
     -------
-    np.ndarray [shape=(fold,)]
-        In sorted order of the fold names. With works as folds: one R2 per held-out work.
+    np.ndarray [shape=(fold,)], in sorted order of the fold names
 
     Raises
     ------
@@ -271,8 +253,7 @@ def within_passage_r2(
 
     Returns
     -------
-    np.ndarray [shape=(dimension,)]
-        Can the model tell performers apart? 0 for one that knows the music and not the performance.
+    np.ndarray [shape=(dimension,)], 0 for a model that knows the music but not the performance
 
     Raises
     ------
@@ -298,8 +279,7 @@ def within_passage_accuracy(
 
     Returns
     -------
-    np.ndarray [shape=(dimension,)]
-        0.5 is chance.
+    np.ndarray [shape=(dimension,)], 0.5 is chance
 
     Raises
     ------
