@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ class Problem:
     x_new: NDArray[np.float64]
 
 
-@cache
 def _problem() -> Problem:
     random = np.random.default_rng(0)
     x = random.normal(size=(60, 8))

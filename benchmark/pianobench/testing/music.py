@@ -13,10 +13,10 @@ __all__ = ["write_music", "write_notes_of"]
 
 
 def write_music(path: Path, velocity: int = 80) -> Path:
-    """Write eight bars of chords and a melody whose first note begins after half a second."""
-    beat = np.arange(32)
+    """Write four bars of chords and a melody whose first note begins after half a second."""
+    beat = np.arange(16)
     onset = np.concatenate([0.5 + 0.5 * beat, 0.5 + 0.5 * beat[::4]])
-    pitch = np.concatenate([60 + np.resize([0, 2, 4, 5, 7, 9, 11], 32), np.full(8, 48)])
+    pitch = np.concatenate([60 + np.resize([0, 2, 4, 5, 7, 9, 11], 16), np.full(4, 48)])
     return write_notes_of(path, onset, pitch, velocity)
 
 

@@ -14,7 +14,7 @@ from .music import write_music
 
 RATE_HZ = 24_000
 FIRST_ONSET_S = 0.5
-LAST_ONSET_S = 16.0
+LAST_ONSET_S = 8.0
 
 
 def _render(renderer: Renderer, rate_hz: int = RATE_HZ, velocity: int = 80) -> NDArray[np.float32]:
