@@ -12,7 +12,6 @@ from pianobench.errors import EncodingError, UnknownNameError, UsageError
 from pianobench.plugins import Registry
 from pianobench.pooling import create_pooling, pool
 
-
 PLUGIN = """
 from pianobench import Pooling, hookimpl
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from pianobench_statistics import Max, Mean, Quantiles, Std
 from pydantic import ValidationError
 
 from pianobench import Frames, Pooling
+from pianobench_statistics import Max, Mean, Quantiles, Std
 
 POOLINGS: list[Pooling] = [Mean(), Std(), Max(), Quantiles()]
 STATISTICS: list[Pooling] = [Mean(), Std(), Max()]
