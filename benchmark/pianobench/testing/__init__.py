@@ -52,7 +52,7 @@ def _check_contract(component: Component) -> list[Check]:
         case Pooling():
             return check_after_first(poolings.PROMISES, component)
         case Head():
-            return check_after_first(heads.PROMISES, component)
+            return check_after_first(heads.PROMISES, heads.Trial(component))
         case Dataset():
             with TemporaryDirectory() as folder:
                 corpus = datasets.Trial(component, Path(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,102 +34,114 @@ def _problem() -> Problem:
     return Problem(x, y, groups, None, random.normal(size=(20, 8)))
 
 
-def _fit(head: Head, problem: Problem, seed: int = 1) -> Predictor:
-    p = problem
-    if isinstance(head, NetworkHead):
-        return train_network(head, p.x, p.y, p.groups, seed, p.weight)
-    return head.fit(p.x, p.y, p.groups, seed, p.weight)
+@dataclass(frozen=True)
+class Trial:
+    """A head, fitted to the problem when first needed."""
+
+    head: Head
+
+    @cached_property
+    def fitted(self) -> Predictor:
+        """Fitted to the problem as it is, with seed 1."""
+        return self.fit(_problem())
+
+    @property
+    def predicted(self) -> NDArray[np.float64]:
+        """What it then predicts."""
+        return np.asarray(self.fitted.predict(_problem().x_new))
+
+    def fit(self, problem: Problem, seed: int = 1) -> Predictor:
+        """Fit it as the harness does."""
+        head, p = self.head, problem
+        if isinstance(head, NetworkHead):
+            return train_network(head, p.x, p.y, p.groups, seed, p.weight)
+        return head.fit(p.x, p.y, p.groups, seed, p.weight)
+
+    def predict(self, problem: Problem, seed: int = 1) -> NDArray[np.float64]:
+        """Fit it, and predict the new clips."""
+        return np.asarray(self.fit(problem, seed).predict(problem.x_new))
 
 
-def _predict(head: Head, problem: Problem, seed: int = 1) -> NDArray[np.float64]:
-    return np.asarray(_fit(head, problem, seed).predict(problem.x_new))
-
-
-def fits_and_predicts(head: Head) -> None:
+def fits_and_predicts(trial: Trial) -> None:
     """Finite predictions of shape (clips, dimensions)."""
-    problem = _problem()
-    predicted = _predict(head, problem)
+    problem, predicted = _problem(), trial.predicted
     expected = (len(problem.x_new), problem.y.shape[1])
     require(predicted.shape == expected, f"It predicts {predicted.shape}, not {expected}.")
     require(bool(np.isfinite(predicted).all()), "Some predictions are not finite.")
 
 
-def predicts_a_single_dimension(head: Head) -> None:
+def predicts_a_single_dimension(trial: Trial) -> None:
     """Keep the axis of dimensions where there is but one."""
     problem = _problem()
-    shape = _predict(head, replace(problem, y=problem.y[:, :1])).shape
+    shape = trial.predict(replace(problem, y=problem.y[:, :1])).shape
     require(shape == (len(problem.x_new), 1), f"For one dimension it predicts shape {shape}.")
 
 
-def tells_what_it_selected(head: Head) -> None:
+def tells_what_it_selected(trial: Trial) -> None:
     """Hold JSON in `selected`."""
-    selected = _fit(head, _problem()).selected
+    selected = trial.fitted.selected
     try:
         json.dumps(dict(selected), allow_nan=False)
     except (TypeError, ValueError) as error:
         require(False, f"`selected` is {selected!r}, which is not JSON: {error}.")
 
 
-def gives_the_same_with_the_same_seed(head: Head) -> None:
+def gives_the_same_with_the_same_seed(trial: Trial) -> None:
     """Bit for bit."""
-    problem = _problem()
-    require_equal("Two fits with one seed", _predict(head, problem), _predict(head, problem))
+    require_equal("Two fits with one seed", trial.predicted, trial.predict(_problem()))
 
 
-def depends_on_the_seed_only_where_it_says_so(head: Head) -> None:
+def depends_on_the_seed_only_where_it_says_so(trial: Trial) -> None:
     """Be `stochastic` where it does; other heads are fitted for the first seed alone."""
-    if head.stochastic:
+    if trial.head.stochastic:
         raise NotRunError("It is stochastic.")
-    one, other = (_predict(head, _problem(), seed) for seed in (1, 2))
+    one, other = trial.predicted, trial.predict(_problem(), seed=2)
     require_equal("Fits with two seeds (assign stochastic = True if that is meant)", one, other)
 
 
-def does_not_depend_on_the_order_of_clips(head: Head) -> None:
+def does_not_depend_on_the_order_of_clips(trial: Trial) -> None:
     """For heads that draw no random numbers."""
-    if head.stochastic:
+    if trial.head.stochastic:
         raise NotRunError("It is stochastic, and draws clips in their order.")
     p = _problem()
     order = np.random.default_rng(1).permutation(len(p.x))
     shuffled = replace(p, x=p.x[order], y=p.y[order], groups=p.groups[order])
-    require_equal("Fits to shuffled clips", _predict(head, p), _predict(head, shuffled), 1e-6)
+    require_equal("Fits to shuffled clips", trial.predicted, trial.predict(shuffled), 1e-6)
 
 
-def predicts_each_clip_on_its_own(head: Head) -> None:
+def predicts_each_clip_on_its_own(trial: Trial) -> None:
     """Let no prediction depend on the other clips that are predicted."""
-    problem = _problem()
-    predictor = _fit(head, problem)
-    together = np.asarray(predictor.predict(problem.x_new))
-    singly = np.concatenate([predictor.predict(clip[None]) for clip in problem.x_new])
-    require_equal("Clips predicted together and one by one", together, singly, 1e-5)
+    singly = np.concatenate([trial.fitted.predict(clip[None]) for clip in _problem().x_new])
+    require_equal("Clips predicted together and one by one", trial.predicted, singly, 1e-5)
 
 
-def takes_weights(head: Head) -> None:
+def takes_weights(trial: Trial) -> None:
     """Uneven ones are taken, and equal ones change nothing."""
     problem = _problem()
     equal = replace(problem, weight=np.ones(len(problem.x)))
-    require_equal("Without and with equal weights", _predict(head, problem), _predict(head, equal))
-    uneven = _predict(head, replace(problem, weight=np.linspace(0.5, 1.5, len(problem.x))))
+    require_equal("Without and with equal weights", trial.predicted, trial.predict(equal))
+    uneven = trial.predict(replace(problem, weight=np.linspace(0.5, 1.5, len(problem.x))))
     require(bool(np.isfinite(uneven).all()), "With uneven weights predictions are not finite.")
 
 
-def bears_constant_features(head: Head) -> None:
+def bears_constant_features(trial: Trial) -> None:
     """Take a feature that never varies, as silence or an unused band gives."""
     problem = _problem()
     x = problem.x.copy()
     x[:, 2] = 0.1
-    predicted = _predict(head, replace(problem, x=x))
+    predicted = trial.predict(replace(problem, x=x))
     require(bool(np.isfinite(predicted).all()), "Predictions are not finite.")
 
 
-def leaves_its_inputs_alone(head: Head) -> None:
+def leaves_its_inputs_alone(trial: Trial) -> None:
     """Neither the arrays nor the component change."""
     problem = replace(_problem(), weight=np.linspace(0.5, 1.5, len(_problem().x)))
     copies = {f.name: getattr(problem, f.name).copy() for f in fields(problem)}
-    before: dict[str, Any] = dict(vars(head))
-    _predict(head, problem)
+    before: dict[str, Any] = dict(vars(trial.head))
+    trial.predict(problem)
     changed = [n for n, copy in copies.items() if not np.array_equal(getattr(problem, n), copy)]
     require(not changed, f"It changes the arrays it is given: {', '.join(changed)}.")
-    require(vars(head) == before, "It keeps something of a fit in itself; return it instead.")
+    require(vars(trial.head) == before, "It keeps something of a fit in itself; return it instead.")
 
 
 PROMISES = (
