@@ -80,7 +80,10 @@ class Smoother:
         if rows.shape[1] >= rows.shape[0]:
             return cls(weight, *_decompose(rows @ rows.T))
         basis, singular, _ = np.linalg.svd(rows, full_matrices=False)
-        return cls(weight, basis, singular**2)
+        # Features that depend on others leave vectors without direction, which may lie along the
+        # intercept's.
+        kept = singular > len(rows) * np.finfo(np.float64).eps * singular.max(initial=0.0)
+        return cls(weight, basis[:, kept], singular[kept] ** 2)
 
     def dual(self, y: Floats, penalty: float) -> Floats:
         """Coefficients ``a`` with ``f(x) = k(x, X) a``, shape (clips, dimensions).
@@ -141,8 +144,8 @@ def leave_group_out(
     kept = smoother.eigenvalues / (smoother.eigenvalues + np.asarray(penalties)[:, None])
     # One product for the whole grid: several times faster than one per penalty.
     shrunk = np.einsum("pr,rd->rpd", kept, smoother.basis.T @ scaled)
-    fitted = smoother.basis @ shrunk.reshape(len(smoother.eigenvalues), -1)
-    residuals = scaled - fitted.reshape(len(y), len(kept), -1).swapaxes(0, 1)
+    fitted = smoother.basis @ shrunk.reshape(len(shrunk), len(kept) * y.shape[1])
+    residuals = scaled - fitted.reshape(len(y), len(kept), y.shape[1]).swapaxes(0, 1)
     for group in range(len(names)):
         inside = np.flatnonzero(member == group)
         rows = smoother.basis[inside]

@@ -21,6 +21,10 @@ __all__ = ["FEATURES", "Feature", "MidiStatistics", "bench_components", "statist
 
 _FAMILIES = (dynamics, timing, articulation, texture, pedalling)
 
+_DECIMALS = 5
+# A machine is even but for rounding, and regressors that rank features must not see that rounding:
+# times are stored in single precision, and their grid in MIDI is a hundred times coarser.
+
 FEATURES: tuple[Feature, ...] = tuple(f for family in _FAMILIES for f in family.FEATURES)
 """Name, unit and meaning of every statistic, in order."""
 
@@ -40,7 +44,7 @@ def statistics(notes: Notes) -> NDArray[np.float64]:
     """
     performance = Performance(notes)
     values = {name: v for family in _FAMILIES for name, v in family.measure(performance).items()}
-    return np.array([values[feature.name] for feature in FEATURES])
+    return np.round([values[feature.name] for feature in FEATURES], _DECIMALS) + 0.0
 
 
 class MidiStatistics(ScoreEncoder):

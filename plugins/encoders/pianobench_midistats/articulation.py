@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Feature, Series, mean
+from .features import Feature, Series, log_s, mean
 from .performance import Performance
 
 __all__ = ["FEATURES", "measure"]
 
-_SHORTEST_NOTE_S = 0.005  # keeps the log finite for notes without length
 _FURTHEST_S = 1.0  # a longer gap is a rest, a longer overlap a held note
 
-_DURATION = Series("duration", "s", "times a key is held", ("mean", "std", "p10", "p90"))
+_DURATION = Series("duration", "log2 s", "times a key is held", ("mean", "std", "p10", "p90"))
 _RATIO = Series(
     "articulation",
     "log2",
@@ -36,14 +35,14 @@ FEATURES = (
 
 def measure(performance: Performance) -> dict[str, float]:
     """Measure `FEATURES`; the last chord has no next one and counts in the durations only."""
-    ioi, duration = performance.ioi, performance.duration
+    ioi = performance.ioi
     followed = performance.chord < len(ioi)
-    log_duration = np.log2(np.maximum(duration, _SHORTEST_NOTE_S))
+    log_duration = log_s(performance.duration)
     ratio = log_duration[followed] - np.log2(ioi)[performance.chord[followed]]
     melody, bass = performance.melody, performance.bass
     overlap = performance.offset[melody[:-1]] - performance.onset[melody[1:]]
     return {
-        **_DURATION.measure(duration),
+        **_DURATION.measure(log_duration),
         **_RATIO.measure(ratio),
         **_MELODY.measure(log_duration[melody[:-1]] - np.log2(ioi)),
         "articulation_bass": mean(log_duration[bass[:-1]] - np.log2(ioi)),

@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Feature", "Floats", "Series", "mean", "slope"]
+__all__ = ["Feature", "Floats", "Series", "log_s", "mean", "slope"]
 
 Floats = NDArray[np.float64]
+
+_SHORTEST_S = 0.01  # below it, lengths are errors of measurement and no differences of playing
 
 
 class Feature(NamedTuple):
@@ -24,7 +26,7 @@ class Feature(NamedTuple):
     ----------
     name : str
     unit : str
-        ``"1"`` for shares, correlations and other pure numbers.
+        ``"1"`` for shares, correlations and other pure numbers; ``"log"`` is natural.
     meaning : str
     """
 
@@ -72,6 +74,12 @@ class Series:
         return {
             f"{self.name}_{statistic}": float(known[statistic]) for statistic in self.statistics
         }
+
+
+def log_s(seconds: Floats) -> Floats:
+    """Lengths of time as base-2 logarithms of seconds, from 10 ms up: equal ratios, equal steps."""
+    logarithm: Floats = np.log2(np.maximum(seconds, _SHORTEST_S))
+    return logarithm
 
 
 def mean(values: Floats, empty: float = 0.0) -> float:

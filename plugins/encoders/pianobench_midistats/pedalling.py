@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Feature, Floats, Series, mean
+from .features import Feature, Floats, Series, log_s, mean
 from .performance import PEDAL_DOWN, Pedal, Performance
 
 __all__ = ["FEATURES", "measure"]
 
 _DEPTH = "controller value"
 _TOUCHED, _FLOORED = 20, 110  # the free play at the top of the pedal, and its end stop
-_LONGEST_LAG_S = 2.0  # a later change answers to nothing that was struck
+_LONGEST_LAG_S = 0.5  # a later change answers to nothing that was struck
 
-_PRESS = Series("pedal_press", "s", "times from pressing the pedal to releasing it")
-_GAP = Series("pedal_gap", "s", "times from releasing the pedal to pressing it", ("mean",))
+_PRESS = Series("pedal_press", "log2 s", "times from pressing the pedal to releasing it")
+_GAP = Series("pedal_gap", "log2 s", "times from releasing the pedal to pressing it", ("mean",))
 _AT_ONSETS = Series("pedal_at_onset", _DEPTH, "depths as a chord is struck")
 _PRESS_LAG = Series("pedal_press_lag", "s", "times from the latest chord to pressing the pedal")
 _RELEASE_LAG = Series(
@@ -55,8 +55,8 @@ def measure(performance: Performance) -> dict[str, float]:
         "pedal_floored": pedal.share(pedal.depth >= _FLOORED),
         "pedal_speed": float(np.abs(np.diff(pedal.depth)).sum()) / performance.length_s,
         "pedal_changes": len(pedal.presses) / performance.length_s,
-        **_PRESS.measure(presses),
-        **_GAP.measure(gaps),
+        **_PRESS.measure(log_s(presses)),
+        **_GAP.measure(log_s(gaps)),
         **_AT_ONSETS.measure(at_onsets),
         "pedalled_onsets": mean((at_onsets >= PEDAL_DOWN).astype(np.float64)),
         "pedal_at_offset": mean(pedal.at(performance.offset)),

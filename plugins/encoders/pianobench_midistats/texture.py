@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Feature, Floats, Series, mean
+from .features import Feature, Floats, Series, log_s, mean
 from .performance import CHORD_GAP_S, Performance
 
 __all__ = ["FEATURES", "measure"]
 
 _PITCH = Series("pitch", "semitone", "MIDI pitches", ("mean", "std", "p5", "p95"))
 _MELODY = Series("pitch_melody", "semitone", "MIDI pitches of the highest note of each chord")
-_SOUNDING = Series("sounding", "s", "times a note sounds, key or sustain pedal down")
+_SOUNDING = Series("sounding", "log2 s", "times a note sounds, key or sustain pedal down")
 _AT_ONSETS = Series("sounding_notes", "notes", "numbers of notes sounding as a chord is struck")
 _SPREAD = Series("chord_spread", "s", "times from the first to the last note of a chord")
 _LEAD = Series("melody_lead", "s", "times the melody is struck before the rest of its chord")
@@ -49,7 +49,7 @@ def measure(performance: Performance) -> dict[str, float]:
         "melody_interval": mean(np.abs(np.diff(tune))),
         "chord_size": mean(size),
         "single_notes": mean((size == 1).astype(np.float64)),
-        **_SOUNDING.measure(sounding_s),
+        **_SOUNDING.measure(log_s(sounding_s)),
         **_AT_ONSETS.measure(_sounding_at_onsets(performance)),
         "polyphony_keys": held_s.sum() / length_s,
         "polyphony_sounding": sounding_s.sum() / length_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Feature, Floats, Series, mean, slope
+from .features import Feature, Floats, Series, log_s, mean, slope
 from .performance import Performance
 from .phrasing import PHRASE_S, chord_rate, moving_mean
 
@@ -15,13 +15,13 @@ _EVEN_LOG_RATIO = 0.35
 
 _IOI = Series(
     "ioi",
-    "s",
+    "log2 s",
     "inter-onset intervals from chord to chord",
     ("mean", "std", "p10", "p50", "p90", "max"),
 )
 
 FEATURES = (
-    Feature("length", "s", "first onset to last offset"),
+    Feature("length", "log2 s", "first onset to last offset"),
     Feature("note_rate", "1/s", "notes per second"),
     Feature("chord_rate", "1/s", "chords per second"),
     *_IOI.features,
@@ -40,17 +40,17 @@ FEATURES = (
 def measure(performance: Performance) -> dict[str, float]:
     """Measure `FEATURES`."""
     ioi, struck = performance.ioi, performance.struck
-    intervals = _IOI.measure(ioi)
+    log_length = log_s(np.array([performance.length_s]))
     ratios = np.abs(np.diff(np.log(ioi)))
     tempo = np.log(chord_rate(struck))
     loudness = moving_mean(struck, performance.chord_mean(performance.velocity))
     quarter = max(1, len(ioi) // 4)
     return {
-        "length": performance.length_s,
+        "length": float(log_length[0]),
         "note_rate": len(performance.onset) / performance.length_s,
         "chord_rate": len(struck) / performance.length_s,
-        **intervals,
-        "ioi_variation": intervals["ioi_std"] / intervals["ioi_mean"] if len(ioi) else 0.0,
+        **_IOI.measure(log_s(ioi)),
+        "ioi_variation": float(ioi.std() / ioi.mean()) if len(ioi) else 0.0,
         "ioi_ratio": mean(ratios),
         "unevenness": mean(ratios[ratios < _EVEN_LOG_RATIO]),
         "tempo_std": float(tempo.std()),
