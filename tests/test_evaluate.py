@@ -60,7 +60,7 @@ def test_predictions_equal_those_of_scikit_learn_over_the_same_folds(
     corpus: Corpus, features: Floats
 ) -> None:
     split = make_split(corpus, "work")
-    found = evaluate(PlainRidge(), features, corpus, split, (0,))
+    (found,) = evaluate(PlainRidge(), features, corpus, [split], (0,))
     works = np.asarray(corpus.groups["work"])
     expected = cross_val_predict(
         Ridge(0.1), features, corpus.targets, cv=LeaveOneGroupOut(), groups=works
@@ -73,7 +73,7 @@ def test_the_head_gets_the_training_clips_and_their_passages_only(
     corpus: Corpus, features: Floats
 ) -> None:
     split = make_split(corpus, "piece")
-    found = evaluate(PlainRidge(), features, corpus, split, (0,))
+    (found,) = evaluate(PlainRidge(), features, corpus, [split], (0,))
     passages = np.asarray(corpus.groups["passage"])
     for fold, chosen in zip(split.folds, found.selected, strict=True):
         assert chosen["fold"] == fold.name
@@ -81,18 +81,21 @@ def test_the_head_gets_the_training_clips_and_their_passages_only(
         assert not set(chosen["groups"]) & set(passages[fold.test].tolist())
 
 
-def test_several_processes_give_the_same_numbers_as_one(corpus: Corpus, features: Floats) -> None:
+def test_several_processes_give_the_same_numbers_as_one(
+    corpus: Corpus, features: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pianobench.parallel._WORTH_PROCESSES_S", 0.0)
     split = make_split(corpus, "unseen")
     head = Registry().create(Head, "head", "extra-trees", {"n_estimators": 5})
-    one = evaluate(head, features, corpus, split, (0, 1), jobs=1)
-    two = evaluate(head, features, corpus, split, (0, 1), jobs=2)
+    (one,) = evaluate(head, features, corpus, [split], (0, 1), jobs=1)
+    (two,) = evaluate(head, features, corpus, [split], (0, 1), jobs=2)
     np.testing.assert_array_equal(one.values, two.values)
     assert one.seeds == (0, 1)
     assert np.abs(one.values[0] - one.values[1]).max() > 0
 
 
 def test_a_head_without_chance_is_fitted_with_one_seed(corpus: Corpus, features: Floats) -> None:
-    found = evaluate(PlainRidge(), features, corpus, make_split(corpus, "piece"), (4, 5, 6))
+    (found,) = evaluate(PlainRidge(), features, corpus, [make_split(corpus, "piece")], (4, 5, 6))
     assert found.seeds == (4,)
     assert found.values.shape == (1, 48, 3)
 
@@ -100,14 +103,14 @@ def test_a_head_without_chance_is_fitted_with_one_seed(corpus: Corpus, features:
 def test_features_that_are_not_finite_name_the_clip(corpus: Corpus, features: Floats) -> None:
     features[3, 1] = np.nan
     with pytest.raises(StatisticsError, match=rf"Feature 1 of clip '{corpus.ids[3]}' is nan"):
-        evaluate(PlainRidge(), features, corpus, make_split(corpus, "piece"), (0,))
+        evaluate(PlainRidge(), features, corpus, [make_split(corpus, "piece")], (0,))
 
 
 def test_predictions_that_are_not_finite_name_head_and_fold(
     corpus: Corpus, features: Floats
 ) -> None:
     with pytest.raises(StatisticsError, match=r"head 'broken'.*1 non-finite values in fold"):
-        evaluate(Broken(), features, corpus, make_split(corpus, "piece"), (0,))
+        evaluate(Broken(), features, corpus, [make_split(corpus, "piece")], (0,))
 
 
 def test_stopping_on_the_scored_fold_needs_a_head_that_stops(
@@ -118,7 +121,7 @@ def test_stopping_on_the_scored_fold_needs_a_head_that_stops(
             PlainRidge(),
             features,
             corpus,
-            make_split(corpus, "piece"),
+            [make_split(corpus, "piece")],
             (0,),
             selection="test-fold",
         )
@@ -133,10 +136,22 @@ def test_stopping_on_the_scored_fold_looks_better_than_it_is(
     split = make_split(corpus, "piece")
     options = {"hidden": 32, "learning_rate": 0.01, "epochs": 40}
     head = Registry().create(Head, "head", "mlp", options)
-    honest = evaluate(head, noise, corpus, split, (0, 1))
-    peeking = evaluate(head, noise, corpus, split, (0, 1), selection="test-fold")
+    (honest,) = evaluate(head, noise, corpus, [split], (0, 1))
+    (peeking,) = evaluate(head, noise, corpus, [split], (0, 1), selection="test-fold")
 
     def error(values: Floats) -> float:
         return float(((values - corpus.targets) ** 2).mean())
 
     assert error(peeking.values) < error(honest.values)
+
+
+def test_splits_fitted_side_by_side_give_what_each_gives_alone(
+    corpus: Corpus, features: Floats
+) -> None:
+    splits = [make_split(corpus, "piece"), make_split(corpus, "unseen")]
+    together = evaluate(PlainRidge(), features, corpus, splits, (0,))
+    for split, found in zip(splits, together, strict=True):
+        (alone,) = evaluate(PlainRidge(), features, corpus, [split], (0,))
+        np.testing.assert_array_equal(found.values, alone.values)
+        np.testing.assert_array_equal(found.folds, alone.folds)
+        assert found.selected == alone.selected

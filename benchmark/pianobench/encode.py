@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -31,7 +31,7 @@ from .errors import DataError, EncodingError, PianobenchError
 from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
 from .forward import PRECISION
 from .layers import Merge, merge
-from .parallel import run_all
+from .parallel import run_where_it_pays
 from .progress import track
 from .render import Rendered
 from .sources import NoteSource, WaveformSource, find_sources
@@ -41,8 +41,6 @@ from .values import Corpus
 __all__ = ["Encoded", "EncodingTime", "encode_corpus", "feature_root"]
 
 FLUSH_EVERY_S = 20.0
-# Starting processes takes a second or two; less work than that is done at once.
-_WORTH_PROCESSES_S = 3.0
 # So many failures and not one success: the encoder is broken, not the clips.
 _HOPELESS = 10
 
@@ -188,8 +186,9 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
     audio_s = 0.0
     stored = 0
     flushed = time.monotonic()
+    outcomes = run_where_it_pays(work, sources, jobs, before_processes=forget_loaded)
     try:
-        for index, outcome in track(_outcomes(work, sources, jobs), len(sources), "encode"):
+        for index, outcome in track(outcomes, len(sources), "encode"):
             if isinstance(outcome, Features):
                 rows.append(outcome.row)
                 audio_s += outcome.audio_s
@@ -218,21 +217,6 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
         count = f"{len(failures)} of {len(sources)} clips cannot be encoded"
         raise _together(failures, f"{count}; the others are, and are kept.")
     return audio_s
-
-
-def _outcomes(
-    work: Work, sources: Sequence[Source], jobs: int
-) -> Iterator[tuple[int, Features | Exception]]:
-    """Encode the first clip here, and use processes for the others where that pays."""
-    started = time.monotonic()
-    yield from run_all(work, sources[:1], 1)
-    left_s = (time.monotonic() - started) * (len(sources) - 1)
-    if left_s < _WORTH_PROCESSES_S:
-        jobs = 1
-    elif jobs > 1:
-        forget_loaded()
-    for index, outcome in run_all(work, sources[1:], jobs):
-        yield index + 1, outcome
 
 
 def _describe(encoder: Encoder, pooling: Pooling, fingerprint: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ selects, it selects inside the training part, with an inner split by the protoco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from .components import Head, NetworkHead, Predictor
 from .errors import StatisticsError, UsageError
-from .parallel import run_all
+from .parallel import run_where_it_pays
 from .progress import track
 from .split import inner_groups
 from .training import train_network
-from .values import Corpus, Split
+from .values import Corpus, Fold, Split
 
 __all__ = ["OutOfFold", "evaluate"]
 
@@ -47,44 +48,56 @@ class OutOfFold:
 
 
 @dataclass(frozen=True)
-class _Member:
-    """One model to fit: everything a worker process needs."""
+class _Material:
+    """What every model of a run is fitted from."""
 
     head: Head
-    seed: int
-    fold: str
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    groups: NDArray[np.str_]
     weight: NDArray[np.float64]
-    x_test: NDArray[np.float64]
-    y_peeked: NDArray[np.float64] | None
+    peek: bool
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One model to fit."""
+
+    split: int
+    fold: Fold
+    groups: NDArray[np.str_]
+    seed: int
 
 
 def evaluate(
     head: Head,
     x: NDArray[np.float64],
     corpus: Corpus,
-    split: Split,
+    splits: Sequence[Split],
     seeds: tuple[int, ...],
     *,
     selection: Literal["nested", "test-fold"] = "nested",
     jobs: int = 1,
-) -> OutOfFold:
-    """Fit the head on every fold and seed, and predict the clips left out.
+) -> list[OutOfFold]:
+    """Fit the head on every fold and seed of every split, and predict the clips left out.
 
     Parameters
     ----------
     head : Head
     x : array, shape (clips, features)
     corpus : Corpus
-    split : Split
+    splits : sequence of Split
+        Their models are fitted side by side.
     seeds : tuple of int
         A head that is not stochastic is fitted once, with the first.
     selection : {"nested", "test-fold"}
         ``test-fold`` lets a network head stop on the fold that is scored.
     jobs : int
-        Processes, for heads that are slow to fit.
+        Processes to use where fitting takes long.
+
+    Returns
+    -------
+    list of OutOfFold
+        One per split.
 
     Raises
     ------
@@ -105,65 +118,61 @@ def evaluate(
             "has no early stopping. Choose a network head such as mlp, or leave it out."
         )
     seeds = seeds if head.stochastic else seeds[:1]
-    members = _members(head, x, corpus, split, seeds, peek=selection == "test-fold")
-    values = np.full((len(seeds), *corpus.targets.shape), np.nan)
-    folds = np.full(len(corpus.clips), "", dtype=object)
-    selected: list[Mapping[str, Any]] = [{}] * len(members)
-    outcomes = run_all(_fit_and_predict, members, jobs if head.slow else 1)
-    for index, outcome in track(outcomes, len(members), f"fit {split.protocol}", "model"):
-        if isinstance(outcome, Exception):
-            raise outcome
-        fold = split.folds[index // len(seeds)]
-        predicted, chosen = outcome
-        values[index % len(seeds), fold.test] = predicted
-        folds[fold.test] = fold.name
-        selected[index] = {"fold": fold.name, "seed": seeds[index % len(seeds)], **chosen}
-    return OutOfFold(seeds, values, folds.astype(np.str_), tuple(selected))
-
-
-def _members(
-    head: Head,
-    x: NDArray[np.float64],
-    corpus: Corpus,
-    split: Split,
-    seeds: tuple[int, ...],
-    *,
-    peek: bool,
-) -> list[_Member]:
-    groups = inner_groups(corpus, split)
     weight = corpus.raters.astype(np.float64)
-    y = corpus.targets
-    return [
-        _Member(
-            head=head,
-            seed=seed,
-            fold=fold.name,
-            x=x[fold.train],
-            y=y[fold.train],
-            groups=groups[fold.train],
-            weight=weight[fold.train] / weight[fold.train].mean(),
-            x_test=x[fold.test],
-            y_peeked=y[fold.test] if peek else None,
-        )
+    material = _Material(head, x, corpus.targets, weight, peek=selection == "test-fold")
+    members = [
+        _Member(index, fold, inner_groups(corpus, split), seed)
+        for index, split in enumerate(splits)
         for fold in split.folds
         for seed in seeds
     ]
+    values = np.full((len(splits), len(seeds), *corpus.targets.shape), np.nan)
+    selected: dict[int, Mapping[str, Any]] = {}
+    outcomes = run_where_it_pays(partial(_fit_and_predict, material), members, jobs)
+    for index, outcome in track(outcomes, len(members), "fit", "model"):
+        if isinstance(outcome, Exception):
+            raise outcome
+        member = members[index]
+        predicted, chosen = outcome
+        values[member.split, seeds.index(member.seed), member.fold.test] = predicted
+        selected[index] = {"fold": member.fold.name, "seed": member.seed, **chosen}
+    return [
+        OutOfFold(
+            seeds,
+            values[index],
+            _scoring_folds(split, len(corpus.clips)),
+            tuple(selected[i] for i, member in enumerate(members) if member.split == index),
+        )
+        for index, split in enumerate(splits)
+    ]
 
 
-def _fit_and_predict(member: _Member) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
-    m = member
+def _scoring_folds(split: Split, clips: int) -> NDArray[np.str_]:
+    folds = np.full(clips, "", dtype=object)
+    for fold in split.folds:
+        folds[fold.test] = fold.name
+    return folds.astype(np.str_)
+
+
+def _fit_and_predict(
+    material: _Material, member: _Member
+) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
+    head, train, test = material.head, member.fold.train, member.fold.test
+    x, y, groups = material.x[train], material.y[train], member.groups[train]
+    weight = material.weight[train] / material.weight[train].mean()
+    x_test = material.x[test]
     predictor: Predictor
-    if isinstance(m.head, NetworkHead):
-        peeked = None if m.y_peeked is None else (m.x_test, m.y_peeked)
-        predictor = train_network(m.head, m.x, m.y, m.groups, m.seed, m.weight, validation=peeked)
+    if isinstance(head, NetworkHead):
+        peeked = (x_test, material.y[test]) if material.peek else None
+        predictor = train_network(head, x, y, groups, member.seed, weight, validation=peeked)
     else:
-        predictor = m.head.fit(m.x, m.y, m.groups, m.seed, m.weight)
-    predicted = np.asarray(predictor.predict(m.x_test), dtype=np.float64)
-    expected = (len(m.x_test), m.y.shape[1])
+        predictor = head.fit(x, y, groups, member.seed, weight)
+    predicted = np.asarray(predictor.predict(x_test), dtype=np.float64)
+    expected = (len(x_test), y.shape[1])
     if predicted.shape != expected or not np.isfinite(predicted).all():
         raise StatisticsError(
-            f"The head {m.head.name!r} predicted an array of shape {predicted.shape} with "
-            f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold {m.fold!r} (seed "
-            f"{m.seed}); expected {expected}, all finite."
+            f"The head {head.name!r} predicted an array of shape {predicted.shape} with "
+            f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
+            f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
         )
     return predicted, dict(getattr(predictor, "selected", {}))

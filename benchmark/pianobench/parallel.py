@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import TypeVar
 
-__all__ = ["run_all", "usable_cores"]
+__all__ = ["run_all", "run_where_it_pays", "usable_cores"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Starting processes and importing libraries in them takes a second or two each.
+_WORTH_PROCESSES_S = 3.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -68,6 +71,36 @@ def run_all(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def run_where_it_pays(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    jobs: int,
+    before_processes: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[int, R | Exception]]:
+    """Call a function on every task as `run_all` does, starting processes only for long work.
+
+    Parameters
+    ----------
+    function, tasks, jobs
+        See `run_all`.
+    before_processes : callable
+        Called once before processes start, for example to free what they will load themselves.
+
+    Yields
+    ------
+    index, outcome
+        The first task's first: it is done in this process, to learn how long the rest will take.
+    """
+    started = time.monotonic()
+    yield from run_all(function, tasks[:1], 1)
+    if (time.monotonic() - started) * (len(tasks) - 1) < _WORTH_PROCESSES_S:
+        jobs = 1
+    elif jobs > 1:
+        before_processes()
+    for index, outcome in run_all(function, tasks[1:], jobs):
+        yield index + 1, outcome
 
 
 def _outcome(function: Callable[[T], R], task: T) -> R | Exception:

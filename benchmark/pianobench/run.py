@@ -25,7 +25,7 @@ from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
 from .errors import UnknownNameError, UsageError
-from .evaluate import evaluate
+from .evaluate import OutOfFold, evaluate
 from .layers import select_layers
 from .parallel import usable_cores
 from .plugins import Registry
@@ -182,10 +182,21 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 device=workplace.device,
                 jobs=workplace.jobs,
             )
-        protocols = {}
-        for protocol, split in splits.items():
-            with _timed(timings, f"evaluate {protocol}"):
-                protocols[protocol] = _evaluate(plan, corpus, split, encoded, workplace, folder)
+        with _timed(timings, "evaluate"):
+            predicted = evaluate(
+                plan.head,
+                encoded.features(plan.config.merge),
+                corpus,
+                list(splits.values()),
+                plan.config.seeds,
+                selection=plan.config.selection,
+                jobs=workplace.jobs,
+            )
+        with _timed(timings, "score"):
+            protocols = {
+                protocol: _record(plan, corpus, split, found, folder)
+                for (protocol, split), found in zip(splits.items(), predicted, strict=True)
+            }
         result = Result(
             name=plan.name,
             pianobench=version("pianobench"),
@@ -227,24 +238,9 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
     )
 
 
-def _evaluate(
-    plan: Plan,
-    corpus: Corpus,
-    split: Split,
-    encoded: Encoded,
-    workplace: Workplace,
-    folder: Path,
+def _record(
+    plan: Plan, corpus: Corpus, split: Split, predicted: OutOfFold, folder: Path
 ) -> ProtocolRecord:
-    x = encoded.features(plan.config.merge)
-    predicted = evaluate(
-        plan.head,
-        x,
-        corpus,
-        split,
-        plan.config.seeds,
-        selection=plan.config.selection,
-        jobs=workplace.jobs,
-    )
     path = folder / predictions_name(split.protocol)
     write_predictions(path, corpus, predicted)
     report = audit(corpus, split)
