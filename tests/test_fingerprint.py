@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pianobench import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder, read_notes
+from pianobench.errors import EncodingError, UsageError
+from pianobench.fingerprint import (
+    fingerprint_audio,
+    fingerprint_pooling,
+    fingerprint_score,
+    probe_notes,
+)
+
+
+class Gain(AudioEncoder):
+    name = "gain"
+    sample_rate = 100
+    backend = "numpy"
+    chunk_s = None
+    minimum_samples = 500
+    gain: float = 1.0
+
+    def load(self, device: str) -> Any:
+        return Amplifier(self.gain)
+
+
+class Amplifier:
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.lengths: list[int] = []
+
+    def __call__(self, waveforms: np.ndarray) -> list[np.ndarray]:
+        self.lengths.append(waveforms.shape[1])
+        return [self.gain * waveforms[:, :, None]]
+
+
+class Pitches(ScoreEncoder):
+    name = "pitches"
+    above: int = 0
+
+    def encode(self, clip: Clip) -> Frames:
+        assert clip.midi is not None
+        notes = read_notes(clip.midi)
+        values = np.maximum(notes.pitch, self.above)[None, :, None].astype(np.float64)
+        return Frames(values, notes.onset, {})
+
+
+def fingerprint(gain: float) -> str:
+    encoder = Gain(gain=gain)
+    return fingerprint_audio(encoder, encoder.load("cpu"), "cpu")
+
+
+def test_equal_weights_have_one_fingerprint_and_changed_ones_another() -> None:
+    assert fingerprint(1.0) == fingerprint(1.0)
+    assert re.fullmatch("[0-9a-f]{64}", fingerprint(1.0))
+    assert fingerprint(1.0) != fingerprint(1.0 + 1e-6)
+
+
+def test_three_signals_are_tried_as_long_as_the_encoder_needs() -> None:
+    loaded = Amplifier(1.0)
+    fingerprint_audio(Gain(), loaded, "cpu")
+    assert loaded.lengths == [500, 500, 500]
+
+
+def test_a_digest_of_the_weights_is_taken_without_encoding() -> None:
+    loaded = Amplifier(1.0)
+    loaded.weights_digest = "abc"  # type: ignore[attr-defined]  # optional in the contract
+    assert fingerprint_audio(Gain(), loaded, "cpu") == "abc"
+    assert loaded.lengths == []
+
+
+def test_an_encoder_of_notes_is_tried_on_fixed_notes() -> None:
+    assert fingerprint_score(Pitches()) == fingerprint_score(Pitches())
+    assert fingerprint_score(Pitches()) != fingerprint_score(Pitches(above=60))
+
+
+def test_an_encoder_that_needs_a_score_is_known_by_its_revision() -> None:
+    class Aligned(Pitches):
+        requires = ("midi", "score_midi")
+        revision = "7"
+
+    assert fingerprint_score(Aligned()) == "revision 7"
+
+
+def test_an_encoder_that_fails_on_the_notes_is_named() -> None:
+    class Broken(Pitches):
+        name = "broken"
+
+        def encode(self, clip: Clip) -> Frames:
+            raise KeyError("tempo")
+
+    with pytest.raises(EncodingError, match=r"'broken' failed on the notes .*KeyError: 'tempo'"):
+        fingerprint_score(Broken())
+
+
+def test_the_notes_have_chords_dynamics_and_half_pedal() -> None:
+    notes = probe_notes()
+    assert len(notes) == 32
+    assert np.all(notes.offset > notes.onset)
+    assert len(set(notes.velocity.tolist())) > 16
+    assert set(notes.control(64)[1].tolist()) == {127, 0, 80, 30}
+
+
+class ByMeasure(Pooling):
+    name = "by-measure"
+    exponent: float = 1.0
+
+    def pool(self, frames: Frames) -> Any:
+        measures = frames.levels["measure"]
+        first = frames.values[:, measures == measures[0]]
+        return np.sign(first.sum(1)) * np.abs(first.sum(1)) ** self.exponent
+
+
+def test_changed_code_of_a_pooling_changes_its_fingerprint() -> None:
+    assert fingerprint_pooling(ByMeasure()) == fingerprint_pooling(ByMeasure())
+    assert fingerprint_pooling(ByMeasure()) != fingerprint_pooling(ByMeasure(exponent=2.0))
+
+
+def test_a_learned_pooling_is_refused() -> None:
+    class Attention(Pooling):
+        name = "attention"
+
+    with pytest.raises(UsageError, match="'attention' is learned"):
+        fingerprint_pooling(Attention())
