@@ -123,8 +123,10 @@ def pair_tests(
     losses = passage_losses(targets, predictions, passages).mean(axis=2)
     total = losses.sum(axis=0)
     signs = sign_flips(len(losses), flips, seed)
-    # Only differences matter; without the part common to all models float32 keeps their digits.
-    flipped = ((losses - losses.mean(axis=1, keepdims=True)).T.astype(np.float32)) @ signs.T
+    # Only differences matter. Without the part common to the models float32 keeps their digits; the
+    # median is not moved by one model that is far off.
+    common = np.median(losses, axis=1, keepdims=True)
+    flipped = (losses - common).T.astype(np.float32) @ signs.T
     p_value = np.ones((len(total), len(total)))
     for row in range(len(total) - 1):
         gap = total[row + 1 :] - total[row]
