@@ -145,7 +145,7 @@ def leave_group_out(
     # One product for the whole grid: several times faster than one per penalty.
     shrunk = np.einsum("pr,rd->rpd", kept, smoother.basis.T @ scaled)
     fitted = smoother.basis @ shrunk.reshape(len(shrunk), len(kept) * y.shape[1])
-    residuals = scaled - fitted.reshape(len(y), len(kept), y.shape[1]).swapaxes(0, 1)
+    residuals: Floats = scaled - fitted.reshape(len(y), len(kept), y.shape[1]).swapaxes(0, 1)
     for group in range(len(names)):
         inside = np.flatnonzero(member == group)
         rows = smoother.basis[inside]

@@ -84,8 +84,8 @@ class KernelRidge(Head):
     bandwidths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (1.0, 2.0)
     """Mean differences at which similarity falls to 1/e, to choose from."""
     penalties: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (
-        *(0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3),
-        *(0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 10.0),
+        *(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+        *(0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0),
     )
     """Penalties to choose from; the similarity of a clip to itself is 1."""
 
