@@ -10,6 +10,7 @@ import pytest
 
 from pianobench.errors import ResultError
 from pianobench.leaderboard import (
+    Bounds,
     Row,
     rank_rows,
     read_reported,
@@ -31,24 +32,41 @@ ROW = Row(
     ranked=True,
     flags=(),
     r2={"piece": 0.41234, "work": 0.1},
-    low=0.3,
-    high=0.5,
+    interval=Bounds(0.3, 0.5),
+    interval_new_performers=Bounds(0.25, 0.55),
+    ceiling=0.75,
     metrics={"r2": 0.41234, "r2_human": 0.4},
 )
 
 
 def test_ranked_rows_come_first_by_r2_and_the_others_follow_without_a_number() -> None:
     better = replace(ROW, name="better", r2={"piece": 0.5})
-    leaking = replace(ROW, name="leaking", ranked=False, r2={"excerpt": 0.9}, low=None, high=None)
+    leaking = replace(
+        ROW,
+        name="leaking",
+        ranked=False,
+        r2={"excerpt": 0.9},
+        interval=None,
+        interval_new_performers=None,
+    )
     rows = [leaking, ROW, better]
     assert [row.name for row in rank_rows(rows)] == ["better", "small-mel-ridge", "leaking"]
     assert list(results_frame(rows)["#"]) == ["1", "2", "-"]
 
 
 def test_a_table_shows_the_point_with_its_interval_and_leaves_unknown_cells_empty() -> None:
-    leaking = replace(ROW, name="leaking", ranked=False, r2={"excerpt": 0.9}, low=None, high=None)
+    leaking = replace(
+        ROW,
+        name="leaking",
+        ranked=False,
+        r2={"excerpt": 0.9},
+        interval=None,
+        interval_new_performers=None,
+    )
     table = terminal_table([ROW, leaking])
     assert "0.412 [0.300, 0.500]" in table
+    assert "[0.250, 0.550]" in table
+    assert "0.550" in table
     assert "0.900" in table
     assert "nan" not in table
 

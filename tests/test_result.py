@@ -143,7 +143,12 @@ def test_every_interval_holds_the_point_it_is_of(
 ) -> None:
     write_predictions(tmp_path / "p.csv", corpus, predicted)
     found = score(corpus, read_predictions(tmp_path / "p.csv", corpus), "piece")
-    assert {"jackknife-t", "percentile", "bca"} <= {i.method for i in found.intervals}
+    assert [(i.scope, i.method) for i in found.intervals] == [
+        ("C", "jackknife-t"),
+        ("C", "percentile"),
+        ("C", "bca"),
+        ("G", "two-way jackknife-t"),
+    ]
     for interval in found.intervals:
         assert interval.low < found.metrics["r2"] < interval.high
 
@@ -154,7 +159,7 @@ def test_a_protocol_with_few_units_gets_no_interval_and_says_so(
     write_predictions(tmp_path / "p.csv", corpus, predicted)
     found = score(corpus, read_predictions(tmp_path / "p.csv", corpus), "work")
     assert found.intervals == []
-    assert any("too few independent units" in limit for limit in found.limits)
+    assert any("units of 'work' are too few" in limit for limit in found.limits)
 
 
 def test_a_stored_result_agrees_with_itself(stored: Path, corpus: Corpus) -> None:

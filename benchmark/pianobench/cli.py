@@ -224,6 +224,12 @@ def audit(
 @click.option("--protocols", help="Comma-separated [default: piece,unseen,work; slow heads: piece]")
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds, averaged.")
 @click.option("--selection", help="nested, or test-fold as in the study (never ranked).")
+@click.option(
+    "--optimism",
+    is_flag=True,
+    default=None,
+    help="Also report what stopping on the scored fold would have claimed.",
+)
 @click.option("--set", "settings", multiple=True, help="part.option=value, such as head.hidden=64.")
 @click.option("--results", type=FOLDER, default=Path("results"), show_default=True)
 @click.option("--cache", type=FOLDER, help="Renders and features [default: $PIANOBENCH_CACHE].")
@@ -272,6 +278,12 @@ def run(
     for protocol, record in result.protocols.items():
         for flag in record.flags:
             click.echo(f"{protocol}: {flag}")
+        if record.optimism is not None:
+            honest, claimed = record.scores.metrics["r2"], record.optimism.r2
+            click.echo(
+                f"{protocol}: stopping on the scored fold would have claimed {claimed:.3f}, "
+                f"{claimed - honest:+.3f} to the honest {honest:.3f}"
+            )
     click.echo(f"\nThis run: {folder}")
 
 

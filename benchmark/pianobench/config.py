@@ -64,6 +64,8 @@ class RunConfig(BaseModel):
     seeds: tuple[int, ...] = (0,)
     selection: Literal["nested", "test-fold"] = "nested"
     """``test-fold`` stops training on the fold that is scored, as the study did; never ranked."""
+    optimism: bool = False
+    """Also report what stopping on the scored fold would have claimed."""
 
     @field_validator("seeds", "protocols")
     @classmethod

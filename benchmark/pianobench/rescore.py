@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from .audit import audit
+from .ceiling import ceiling_of
 from .components import Dataset
 from .predictions import file_digest, read_predictions
-from .result import ProtocolRecord, Result
-from .score import score
+from .result import OptimismRecord, ProtocolRecord, Result
+from .score import claimed_r2, score
 from .split import load_split
 from .values import Corpus
 
@@ -56,6 +59,11 @@ def rescore(folder: Path, result: Result, dataset: Dataset, corpus: Corpus) -> l
             f"{folder}: was computed on other data (digest {result.data.digest[:12]}, here "
             f"{corpus.digest[:12]})"
         )
+    ceiling = ceiling_of(corpus)
+    found += [
+        f"{folder}: {line}"
+        for line in _differences(_plain(result.data.ceiling), _plain(ceiling), "ceiling")
+    ]
     for protocol, record in result.protocols.items():
         found += _rescore_protocol(folder, protocol, record, dataset, corpus)
     return found
@@ -88,12 +96,26 @@ def _rescore_protocol(
         )
     if list(predictions.seeds) != record.seeds:
         found.append(f"{path}: holds seeds {list(predictions.seeds)}, not {record.seeds}")
+    if record.optimism is not None:
+        found += _rescore_optimism(folder, record.optimism, corpus)
     again = score(corpus, predictions, protocol).model_dump(mode="json")
     stored = record.scores.model_dump(mode="json")
     found += [f"{path}: {line}" for line in _differences(stored, again, "scores")]
     leaks = audit(corpus, split).as_json()
     found += [f"{path}: {line}" for line in _differences(record.audit, leaks, "audit")]
     return found
+
+
+def _rescore_optimism(folder: Path, record: OptimismRecord, corpus: Corpus) -> list[str]:
+    path = folder / record.predictions
+    if path.exists() and file_digest(path) != record.predictions_sha256:
+        return [f"{path}: was changed after it was written (SHA-256 differs)"]
+    again = claimed_r2(corpus, read_predictions(path, corpus))
+    return [f"{path}: {line}" for line in _differences(record.r2, again, "optimism.r2")]
+
+
+def _plain(record: BaseModel | None) -> dict[str, Any] | None:
+    return None if record is None else record.model_dump(mode="json")
 
 
 def _differences(

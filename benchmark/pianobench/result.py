@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .ceiling import Ceiling
 from .config import RunConfig
 from .errors import ResultError
 from .score import Scores
@@ -22,6 +23,7 @@ from .score import Scores
 __all__ = [
     "ComponentRecord",
     "DataRecord",
+    "OptimismRecord",
     "ProtocolRecord",
     "Result",
     "list_results",
@@ -59,6 +61,16 @@ class DataRecord(_Record):
     digest: str
     clips: int
     dimensions: list[str]
+    ceiling: Ceiling | None = None
+    """Noise ceiling of R2; None where the corpus has no raw ratings."""
+
+
+class OptimismRecord(_Record):
+    """What the run would have claimed, had training stopped on the fold that is scored."""
+
+    predictions: str
+    predictions_sha256: str
+    r2: float
 
 
 class ProtocolRecord(_Record):
@@ -78,6 +90,7 @@ class ProtocolRecord(_Record):
     selected: list[dict[str, Any]]
     """What every fitted model chose inside its training part."""
     scores: Scores
+    optimism: OptimismRecord | None = None
 
 
 class Result(_Record):
@@ -95,9 +108,13 @@ class Result(_Record):
     timings_s: dict[str, float]
 
 
-def predictions_name(protocol: str) -> str:
-    """Name of the predictions file of a protocol."""
-    return f"predictions-{protocol}.csv"
+def predictions_name(protocol: str, selection: str = "nested") -> str:
+    """Name of the predictions file of a protocol; those of another selection say so."""
+    return (
+        f"predictions-{protocol}.csv"
+        if selection == "nested"
+        else (f"predictions-{protocol}-{selection}.csv")
+    )
 
 
 class writing:  # noqa: N801 - reads as a statement: with writing(...) as folder

@@ -15,11 +15,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from .audit import audit
+from .ceiling import ceiling_of
 from .components import AudioEncoder, Component, Dataset, Head, Pooling, Renderer, ScoreEncoder
 from .config import Choice, RunConfig
 from .corpus import load_corpus
@@ -35,13 +37,14 @@ from .render import Rendered, render_clips
 from .result import (
     ComponentRecord,
     DataRecord,
+    OptimismRecord,
     ProtocolRecord,
     Result,
     predictions_name,
     save,
     writing,
 )
-from .score import score
+from .score import claimed_r2, score
 from .split import PROTOCOLS, load_split
 from .values import Corpus, Split
 
@@ -182,21 +185,27 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 device=workplace.device,
                 jobs=workplace.jobs,
             )
+        fit = partial(
+            evaluate,
+            plan.head,
+            encoded.features(plan.config.merge),
+            corpus,
+            list(splits.values()),
+            plan.config.seeds,
+            jobs=workplace.jobs,
+        )
         with _timed(timings, "evaluate"):
-            predicted = evaluate(
-                plan.head,
-                encoded.features(plan.config.merge),
-                corpus,
-                list(splits.values()),
-                plan.config.seeds,
-                selection=plan.config.selection,
-                jobs=workplace.jobs,
-            )
+            predicted = fit(selection=plan.config.selection)
         with _timed(timings, "score"):
             protocols = {
                 protocol: _record(plan, corpus, split, found, folder)
                 for (protocol, split), found in zip(splits.items(), predicted, strict=True)
             }
+        if plan.config.optimism:
+            with _timed(timings, "optimism"):
+                for protocol, found in zip(splits, fit(selection="test-fold"), strict=True):
+                    claim = {"optimism": _optimism(corpus, protocol, found, folder)}
+                    protocols[protocol] = protocols[protocol].model_copy(update=claim)
         result = Result(
             name=plan.name,
             pianobench=version("pianobench"),
@@ -208,6 +217,7 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 digest=corpus.digest,
                 clips=len(corpus.clips),
                 dimensions=[dimension.name for dimension in corpus.dimensions],
+                ceiling=ceiling_of(corpus),
             ),
             components=_records(plan, encoded),
             protocols=protocols,
@@ -260,6 +270,16 @@ def _record(
         seeds=list(predicted.seeds),
         selected=[dict(choice) for choice in predicted.selected],
         scores=score(corpus, read_predictions(path, corpus), split.protocol),
+    )
+
+
+def _optimism(corpus: Corpus, protocol: str, predicted: OutOfFold, folder: Path) -> OptimismRecord:
+    path = folder / predictions_name(protocol, "test-fold")
+    write_predictions(path, corpus, predicted)
+    return OptimismRecord(
+        predictions=path.name,
+        predictions_sha256=file_digest(path),
+        r2=claimed_r2(corpus, read_predictions(path, corpus)),
     )
 
 

@@ -6,12 +6,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from . import metrics, statistics
-from .errors import StatisticsError
+from .errors import SplitError, StatisticsError
 from .predictions import Predictions
 from .split import PROTOCOLS
 from .values import Corpus
 
-__all__ = ["IntervalRecord", "Scores", "score"]
+__all__ = ["IntervalRecord", "Scores", "claimed_r2", "score"]
 
 _RESAMPLES = 10_000
 _RESAMPLING_SEED = 0
@@ -21,7 +21,8 @@ class IntervalRecord(BaseModel):
     """A 95% interval of the mean R2.
 
     `scope` says what is new in the question it answers: ``C`` new passages, ``G`` new passages
-    and performers.
+    and performers. The jackknife-t intervals include the noise of the seeds; the resampled ones,
+    shown beside them, do not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,12 +92,13 @@ def score(corpus: Corpus, predictions: Predictions, protocol: str) -> Scores:
     ]
     intervals: list[IntervalRecord] = []
     if not PROTOCOLS[protocol].interval:
-        limits.append(f"the {protocol} protocol has too few independent units for an interval")
+        limits.append(f"no interval: the units of {protocol!r} are too few, or share music")
     else:
-        try:
-            intervals = _intervals(targets, predictions, passages)
-        except StatisticsError as error:
-            limits.append(f"no interval: {error}")
+        for scope in (_passage_intervals, _performer_intervals):
+            try:
+                intervals += scope(corpus, predictions)
+            except (SplitError, StatisticsError) as error:
+                limits.append(f"no interval: {error}")
     return Scores(
         clips=len(clips),
         metrics=found.summary(),
@@ -111,28 +113,63 @@ def score(corpus: Corpus, predictions: Predictions, protocol: str) -> Scores:
     )
 
 
-def _intervals(
-    targets: metrics.FloatArray, predictions: Predictions, passages: metrics.LabelArray
-) -> list[IntervalRecord]:
-    mean = predictions.mean[None]
-    jackknife = statistics.jackknife_t(targets, mean, passages)
+def claimed_r2(corpus: Corpus, predictions: Predictions) -> float:
+    """Mean R2 of predictions that are not scored further, see `OptimismRecord`."""
+    return float(metrics.pooled_r2(corpus.targets[predictions.clips], predictions.mean).mean())
+
+
+def _passage_intervals(corpus: Corpus, predictions: Predictions) -> list[IntervalRecord]:
+    """Answer for new passages by these performers (scope C)."""
+    clips = predictions.clips
+    targets, mean = corpus.targets[clips], predictions.mean[None]
+    passages = corpus.group("passage")[clips]
     bootstrap = statistics.bootstrap_interval(
         targets, mean, passages, seed=_RESAMPLING_SEED, resamples=_RESAMPLES
     )
-    records = [
-        IntervalRecord(
-            scope="C",
-            method="jackknife-t",
-            low=float(jackknife.low[0]),
-            high=float(jackknife.high[0]),
-            standard_error=float(jackknife.standard_error[0]),
-            df=jackknife.df,
-        )
+    jackknife = statistics.jackknife_t(targets, mean, passages)
+    return [
+        _t_record("C", "jackknife-t", _with_seeds(jackknife, targets, predictions)),
+        _bootstrap_record("percentile", bootstrap.percentile),
+        _bootstrap_record("bca", bootstrap.bca),
     ]
-    for method, bounds in (("percentile", bootstrap.percentile), ("bca", bootstrap.bca)):
-        records.append(
-            IntervalRecord(
-                scope="C", method=method, low=float(bounds.low[0]), high=float(bounds.high[0])
-            )
-        )
-    return records
+
+
+def _performer_intervals(corpus: Corpus, predictions: Predictions) -> list[IntervalRecord]:
+    """Answer for new passages by new performers (scope G)."""
+    clips = predictions.clips
+    targets, mean = corpus.targets[clips], predictions.mean[None]
+    jackknife = statistics.two_way_jackknife_t(
+        targets,
+        mean,
+        corpus.group("passage")[clips],
+        corpus.group("performer")[clips],
+        fixed=~corpus.human[clips],
+    )
+    return [_t_record("G", "two-way jackknife-t", _with_seeds(jackknife, targets, predictions))]
+
+
+def _with_seeds(
+    interval: statistics.Interval, targets: metrics.FloatArray, predictions: Predictions
+) -> statistics.Interval:
+    seeds = len(predictions.seeds)
+    if seeds == 1:
+        return interval
+    variance = statistics.seed_variance(targets, predictions.values)
+    return statistics.with_seed_variance(interval, variance, seeds)
+
+
+def _t_record(scope: str, method: str, interval: statistics.Interval) -> IntervalRecord:
+    return IntervalRecord(
+        scope=scope,
+        method=method,
+        low=float(interval.low[0]),
+        high=float(interval.high[0]),
+        standard_error=float(interval.standard_error[0]),
+        df=interval.df,
+    )
+
+
+def _bootstrap_record(method: str, bounds: statistics.Bounds) -> IntervalRecord:
+    return IntervalRecord(
+        scope="C", method=method, low=float(bounds.low[0]), high=float(bounds.high[0])
+    )

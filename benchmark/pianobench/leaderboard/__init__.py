@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .reported import Reported, read_reported
-from .rows import RANKING, Row, estimates_of, rank_rows, read_rows
+from .rows import RANKING, Bounds, Row, estimates_of, rank_rows, read_rows
 from .tables import results_frame, terminal_table, write_leaderboard
 
 __all__ = [
     "RANKING",
+    "Bounds",
     "Reported",
     "Row",
     "estimates_of",

@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..forest import Estimate
 from ..result import ProtocolRecord, Result, list_results, read_result
 
-__all__ = ["RANKING", "Row", "estimates_of", "rank_rows", "read_rows"]
+__all__ = ["RANKING", "Bounds", "Row", "estimates_of", "rank_rows", "read_rows"]
 
 RANKING = "piece"
 """The protocol that orders the leaderboard."""
+
+
+class Bounds(NamedTuple):
+    """Ends of an interval."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Row:
     """What a table shows of one result; None where it was not run or is not defined.
 
-    `r2` maps protocol to mean R2; `low` and `high` are the jackknife-t interval of the ranking
-    protocol, which all the other numbers without a protocol in their name also belong to.
+    `r2` maps protocol to mean R2. The intervals, for new passages by these performers and for new
+    passages by new performers, and the metrics are those of the ranking protocol.
     """
 
     name: str
@@ -35,8 +43,9 @@ class Row:
     ranked: bool
     flags: tuple[str, ...]
     r2: dict[str, float]
-    low: float | None
-    high: float | None
+    interval: Bounds | None
+    interval_new_performers: Bounds | None
+    ceiling: float | None
     metrics: dict[str, float]
 
     @classmethod
@@ -44,7 +53,6 @@ class Row:
         """Take a row from a result."""
         config = result.config
         record = result.protocols.get(RANKING)
-        low, high = (None, None) if record is None else _interval(record)
         flags = {
             flag: None
             for protocol in result.protocols.values()
@@ -64,8 +72,9 @@ class Row:
             ranked=record is not None and record.ranked,
             flags=tuple(flags),
             r2={name: p.scores.metrics["r2"] for name, p in result.protocols.items()},
-            low=low,
-            high=high,
+            interval=_bounds(record, "C", "jackknife-t"),
+            interval_new_performers=_bounds(record, "G", "two-way jackknife-t"),
+            ceiling=None if result.data.ceiling is None else result.data.ceiling.mean,
             metrics={} if record is None else dict(record.scores.metrics),
         )
 
@@ -93,17 +102,19 @@ def rank_rows(rows: Iterable[Row]) -> list[Row]:
 def estimates_of(rows: Iterable[Row]) -> list[Estimate]:
     """Take R2 on the ranking protocol with its interval from every row that has one."""
     return [
-        Estimate(f"{row.encoder} ({row.renderer}), {row.head}", row.r2[RANKING], row.low, row.high)
+        Estimate(
+            f"{row.encoder} ({row.renderer}), {row.head}", row.r2[RANKING], *(row.interval or ())
+        )
         for row in rank_rows(rows)
         if RANKING in row.r2
     ]
 
 
-def _interval(record: ProtocolRecord) -> tuple[float | None, float | None]:
-    for interval in record.scores.intervals:
-        if (interval.scope, interval.method) == ("C", "jackknife-t"):
-            return interval.low, interval.high
-    return None, None
+def _bounds(record: ProtocolRecord | None, scope: str, method: str) -> Bounds | None:
+    for interval in [] if record is None else record.scores.intervals:
+        if (interval.scope, interval.method) == (scope, method):
+            return Bounds(interval.low, interval.high)
+    return None
 
 
 def _renderer(result: Result) -> str:

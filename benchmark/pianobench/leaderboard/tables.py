@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .reported import Reported, read_reported
-from .rows import RANKING, Row, rank_rows, read_rows
+from .rows import RANKING, Bounds, Row, rank_rows, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,11 @@ _PROTOCOLS = ("unseen", "work", "performer", "excerpt", "random")
 _NOTES = f"""\
 R2 is pooled over out-of-fold predictions, its denominator the squared deviation from the grand
 mean of the labels, and averaged uniformly over dimensions. Rows are ordered by R2 on `{RANKING}`,
-where music that shares notes is kept on one side of every fold; the interval is the 95%
-jackknife-t over passages. The order says less than the intervals: rows whose intervals overlap
-widely are not told apart. `unseen`: passage and performer both new. `work`: leave one work out, a
-stress test on a few works, without an interval. *Human takes*: without machine renditions. *Within
+where music that shares notes is kept on one side of every fold; the first interval is the 95%
+jackknife-t over passages (new music by these performers), *new performers* the two-way one over
+passages and performers. The order says less than the intervals: `bench compare` tells which rows
+can be told apart. *Of ceiling*: share of the R2 that the labels' own reliability allows. `unseen`: passage and performer
+both new. `work`: leave one work out, a stress test on a few works, without an interval. *Human takes*: without machine renditions. *Within
 passage*: labels and predictions centred by passage, so that knowing the music is worth nothing.
 *Pairs*: share of pairs of takes of one passage put in the right order. Protocols that share music
 between training and test are shown for comparison only, and never rank a row.
@@ -53,8 +54,9 @@ def results_frame(rows: Sequence[Row]) -> pd.DataFrame:
                 "pooling": row.pooling,
                 "head": row.head,
                 RANKING: row.r2.get(RANKING),
-                "low": row.low,
-                "high": row.high,
+                **_ends("", row.interval),
+                **_ends("new performers ", row.interval_new_performers),
+                "of ceiling": _share(row),
                 **{label: row.metrics.get(metric) for metric, label in metrics.items()},
                 **{protocol: row.r2.get(protocol) for protocol in protocols},
                 "seeds": row.seeds,
@@ -122,18 +124,30 @@ def _reported_part(reported: Sequence[Reported]) -> list[str]:
     ]
 
 
+def _ends(scope: str, bounds: Bounds | None) -> dict[str, float | None]:
+    low, high = bounds or (None, None)
+    return {f"{scope}low": low, f"{scope}high": high}
+
+
+def _share(row: Row) -> float | None:
+    if row.ceiling is None or RANKING not in row.r2:
+        return None
+    return row.r2[RANKING] / row.ceiling
+
+
 def _layout(frame: pd.DataFrame, style: str) -> str:
     """Round for reading: R2 and its interval in one column, empty cells where nothing is known."""
     from tabulate import tabulate
 
     shown = frame.copy()
     point = RANKING if RANKING in shown else "r2"
-    if {"low", "high"} <= set(shown):
-        shown[point] = [
-            _cell(value) + ("" if _cell(low) == "" else f" [{_cell(low)}, {_cell(high)}]")
-            for value, low, high in zip(shown[point], shown["low"], shown["high"], strict=True)
-        ]
-        shown = shown.drop(columns=["low", "high"])
+    values = shown[point].map(_cell)
+    if "low" in shown:
+        shown[point] = values + _brackets(shown, "")
+    if "new performers low" in shown:
+        after = list(shown).index(point) + 1
+        shown.insert(after, "new performers", _brackets(shown, "new performers "))
+    shown = shown.drop(columns=[c for c in shown if str(c).endswith(("low", "high"))])
     shown = shown.map(_cell)
     empty = [column for column in shown if (shown[column] == "").all()]
     return str(
@@ -144,6 +158,11 @@ def _layout(frame: pd.DataFrame, style: str) -> str:
             disable_numparse=True,
         )
     )
+
+
+def _brackets(shown: pd.DataFrame, scope: str) -> list[str]:
+    ends = zip(shown[f"{scope}low"].map(_cell), shown[f"{scope}high"].map(_cell), strict=True)
+    return [f" [{low}, {high}]" if low else "" for low, high in ends]
 
 
 def _cell(value: object) -> str:
