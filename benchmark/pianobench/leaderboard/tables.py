@@ -25,14 +25,18 @@ _PROTOCOLS = ("unseen", "work", "performer", "excerpt", "random")
 _NOTES = f"""\
 R2 is pooled over out-of-fold predictions, its denominator the squared deviation from the grand
 mean of the labels, and averaged uniformly over dimensions. Rows are ordered by R2 on `{RANKING}`,
-where music that shares notes is kept on one side of every fold; the first interval is the 95%
-jackknife-t over passages (new music by these performers), *new performers* the two-way one over
-passages and performers. The order says less than the intervals: `bench compare` tells which rows
-can be told apart. *Of ceiling*: share of the R2 that the labels' own reliability allows. `unseen`: passage and performer
-both new. `work`: leave one work out, a stress test on a few works, without an interval. *Human takes*: without machine renditions. *Within
-passage*: labels and predictions centred by passage, so that knowing the music is worth nothing.
-*Pairs*: share of pairs of takes of one passage put in the right order. Protocols that share music
-between training and test are shown for comparison only, and never rank a row.
+where music that shares notes is kept on one side of every fold. The order says less than the
+intervals: `bench compare` tells which rows can be told apart.
+
+- First interval: 95% jackknife-t over passages, for new music by these performers. *New
+  performers*: the two-way one over passages and performers.
+- *Of ceiling*: share of the R2 that the reliability of the labels allows.
+- *Human takes*: without machine renditions. *Within passage*: labels and predictions centred by
+  passage, so that knowing the music is worth nothing. *Pairs*: share of pairs of takes of one
+  passage put in the right order.
+- `unseen`: passage and performer both new. `work`: leave one work out, a stress test on a few
+  works, without an interval. Protocols that share music between training and test are shown for
+  comparison only, and never rank a row.
 """
 
 

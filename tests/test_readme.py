@@ -1,0 +1,146 @@
+"""Every command and every program that the documents show is run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pianobench.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Installing is what the gate does before it runs this test.
+SET_UP = ("python", ".venv/")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+def shown_commands() -> list[str]:
+    return [
+        line
+        for page in PAGES
+        for block in blocks(page, "")
+        for line in block.splitlines()
+        if line.strip() and not line.startswith(SET_UP)
+    ]
+
+
+def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_every_command_shown_is_one_that_this_file_runs() -> None:
+    known = {*DEMO_COMMANDS, *DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
+    assert set(shown_commands()) <= known
+
+
+DEMO_COMMANDS = [
+    "bench check envelope --plugin envelope.py",
+    "bench run --plugin envelope.py --dataset demo --encoder envelope",
+]
+DATA_COMMANDS = [
+    "bench fetch percepiano",
+    "bench audit percepiano piece",
+    "bench run --dataset percepiano --encoder midi-stats --head kernel-ridge",
+]
+SLOW_DATA_COMMANDS = ["bench run --encoder mel --head ridge"]
+PUBLISHED_COMMANDS = [
+    "bench rescore leaderboard/results/NAME",
+    "bench submit results/NAME",
+    "bench leaderboard",
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to type in, with the README's encoder beside it."""
+    monkeypatch.chdir(tmp_path)
+    (program,) = blocks(ROOT / "README.md", "python")
+    (tmp_path / "envelope.py").write_text(program)
+    return tmp_path
+
+
+def test_the_encoder_of_the_readme_passes_its_check_and_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in DEMO_COMMANDS:
+        assert type_in(command, monkeypatch) == 0
+    found = [json.loads(path.read_text()) for path in place.glob("results/*/result.json")]
+    assert "envelope" in {result["config"]["encoder"]["name"] for result in found}
+
+
+def test_the_class_body_of_the_readme_is_short() -> None:
+    (program,) = blocks(ROOT / "README.md", "python")
+    body = program.partition("class ")[2].partition("@hookimpl")[0]
+    assert len([line for line in body.splitlines()[1:] if line.strip()]) <= 15
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_the_commands_on_real_data_run(
+    command: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert type_in(command, monkeypatch) == 0
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize("command", SLOW_DATA_COMMANDS)
+def test_the_commands_that_render_run(
+    command: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fluidsynth", exc_type=ImportError)
+    assert type_in(command, monkeypatch) == 0
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "result", sorted((ROOT / "leaderboard" / "results").glob("percepiano-*")), ids=lambda p: p.name
+)
+def test_every_published_row_agrees_with_its_predictions(
+    result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert type_in(f"bench rescore {result}", monkeypatch) == 0
+
+
+def test_the_published_tables_are_those_of_the_published_rows(tmp_path: Path) -> None:
+    import shutil
+
+    from pianobench.leaderboard import write_leaderboard
+
+    shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
+    for path in write_leaderboard(tmp_path / "leaderboard"):
+        assert path.read_bytes() == (ROOT / "leaderboard" / path.name).read_bytes()
+
+
+def test_the_readme_shows_the_command_that_the_gate_runs() -> None:
+    gate = (ROOT / ".ci" / "run").read_text()
+    install, tests = re.findall(
+        r"\.venv/bin/(pip install -c .*?) && \.venv/bin/(pytest.*)",
+        (ROOT / "README.md").read_text(),
+    )[0]
+    assert install.replace("pip install", "pip install --quiet") in gate
+    assert f"\n{tests}\n" in gate
+
+
+def test_help_is_printed_by_the_installed_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pianobench", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("audit", "check", "fetch", "info", "leaderboard", "list", "rescore", "run"):
+        assert command in done.stdout
