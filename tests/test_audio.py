@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -111,6 +111,7 @@ def test_without_soxr_another_rate_names_the_command_that_installs_it(tmp_path, 
 
 
 @given(arrays(np.float32, st.integers(1, 300), elements=UNIT))
+@settings(max_examples=40)
 def test_flac_holds_exactly_the_quantised_numbers(tmp_path_factory, samples):
     path = tmp_path_factory.mktemp("flac") / "a.flac"
     write_flac(path, quantise(samples), 24_000)
@@ -119,6 +120,7 @@ def test_flac_holds_exactly_the_quantised_numbers(tmp_path_factory, samples):
 
 
 @given(arrays(np.float32, st.integers(1, 300), elements=UNIT))
+@settings(max_examples=40)
 def test_quantising_moves_a_sample_by_half_a_step_and_only_once(samples):
     once = quantise(samples)
     inside = samples <= 32767 / 32768

@@ -25,6 +25,8 @@ _HARMONICS = np.arange(1, 9)
 _DARK, _BRIGHT = 2.5, 0.8  # amplitudes fall with this power of the harmonic's number
 _ATTACK_S = 0.003
 _RELEASE_S = 0.05  # time constant of the damper
+# The loudest of PercePiano's 1,202 clips reaches 0.51, the loudest of 33 ASAP files 0.61.
+_GAIN = 0.2
 _SUSTAIN = 64  # controller, and the value from which MIDI 1.0 calls a pedal down
 
 
@@ -41,7 +43,7 @@ class Tone(Renderer):
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.6
     """How much of a note struck at full velocity is the bright spectrum; 0 makes all notes dark."""
     gain_db: float = 0.0
-    """Louder or softer than usual, the same for every clip; lower it where clips exceed 1."""
+    """Louder or softer than usual, for every clip alike; lower it where clips exceed 1."""
 
     def version(self) -> str:
         """Name the recipe; it changes when the samples do."""
@@ -55,7 +57,7 @@ class Tone(Renderer):
         end = np.maximum(np.rint(damped_s * sample_rate).astype(np.int64), start + 1)
         force = notes.velocity / 127
         # 40 dB per decade of velocity is the default of the SoundFont 2.04 standard, 8.4.1.
-        level = 0.2 * 10 ** (self.gain_db / 20) * force**2
+        level = _GAIN * 10 ** (self.gain_db / 20) * force**2
         bright = self.brightness * force
         release = np.exp(-np.arange(round(5 * _RELEASE_S * sample_rate)) / sample_rate / _RELEASE_S)
         release = release.astype(np.float32)

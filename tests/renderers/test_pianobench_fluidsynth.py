@@ -196,7 +196,7 @@ def test_the_version_names_the_library_the_soundfont_and_the_gain(own_cache):
     version = FluidSynth(instrument="timgm-bright").version()
     assert f"TimGM6mb.sf2 {digest}" in version
     assert version.startswith("FluidSynth ")
-    assert f"gain {plugin._VOICES['timgm-bright'].gain}" in version
+    assert f"gain {plugin._GAIN}" in version
 
 
 def test_a_soundfont_is_hashed_again_only_when_it_changed(tmp_path, monkeypatch):
@@ -245,6 +245,7 @@ def test_a_file_that_is_no_soundfont_is_refused(tmp_path, monkeypatch):
 LOUDEST = (
     "Beethoven_WoO80_thema_8bars_Score2_1.mid",
     "Beethoven_WoO80_var6_8bars_Score_5.mid",
+    "Schubert_D935_no.3_4bars_Score_21.mid",
 )
 
 
@@ -252,4 +253,4 @@ LOUDEST = (
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
 def test_the_loudest_percepiano_clips_stay_within_full_scale(data_root, instrument):
     paths = [next((data_root / "percepiano").rglob(f"all_2rounds/{name}")) for name in LOUDEST]
-    assert 0.5 < max(np.abs(play(path, instrument)).max() for path in paths) < 0.9
+    assert 0.4 < max(np.abs(play(path, instrument)).max() for path in paths) < 0.6
