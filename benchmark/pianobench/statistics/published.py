@@ -25,7 +25,7 @@ from scipy.stats import wilcoxon
 
 from ..errors import StatisticsError
 from ..metrics import FloatArray
-from .bootstrap import CHUNK, Bounds, counts_of, percentile_interval
+from .bootstrap import Bounds, counts_of, percentile_interval
 from .sums import clip_columns, pair_of_columns
 
 __all__ = [
@@ -41,6 +41,9 @@ __all__ = [
     "paired_t_p_value",
     "signed_rank",
 ]
+
+
+CHUNK = 1_000
 
 
 class Measured(NamedTuple):
@@ -163,7 +166,7 @@ def iid_percentile(
         Arrays [3].
     """
     distribution: list[NDArray[Any]] = []
-    for start in range(0, resamples, CHUNK):
+    for start in range(0, resamples, CHUNK):  # counts of 1,202 clips are 5 MB
         rows = min(CHUNK, resamples - start)
         counts = counts_of(rng.integers(0, len(clips), (rows, len(clips))), len(clips))
         distribution.append(pair_of_columns(counts @ clips, dimensions))
