@@ -1,0 +1,89 @@
+"""Stored results: checking, publishing and drawing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import CheckFailedError
+from .options import FILE, FOLDER, data_option, open_registry, plugin_option
+
+if TYPE_CHECKING:
+    from ..plugins import Registry
+
+__all__ = ["leaderboard", "plot", "rescore", "submit"]
+
+
+@click.command()
+@click.argument("result", type=FOLDER)
+@plugin_option
+@data_option
+def rescore(result: Path, plugins: tuple[Path, ...], data_root: Path | None) -> None:
+    """Recompute every number of a stored result from its predictions; exit 1 if one disagrees."""
+    _rescore(result, open_registry(plugins), data_root)
+    click.echo(f"{result}: every number agrees with the predictions.")
+
+
+@click.command()
+@click.argument("result", type=FOLDER)
+@click.option("--leaderboard", type=FOLDER, default=Path("leaderboard"), show_default=True)
+@plugin_option
+@data_option
+def submit(
+    result: Path, leaderboard: Path, plugins: tuple[Path, ...], data_root: Path | None
+) -> None:
+    """Rescore a result and copy it into the leaderboard's folder."""
+    import shutil
+
+    from ..result import writing
+
+    _rescore(result, open_registry(plugins), data_root)
+    with writing(leaderboard / "results", result.resolve().name) as folder:
+        shutil.copytree(result, folder, dirs_exist_ok=True)
+    click.echo(
+        f"Copied to {leaderboard / 'results' / result.resolve().name}. Run `bench "
+        "leaderboard` and commit both."
+    )
+
+
+@click.command()
+@click.option("--leaderboard", type=FOLDER, default=Path("leaderboard"), show_default=True)
+def leaderboard(leaderboard: Path) -> None:
+    """Write the leaderboard's README.md and CSV from its stored results."""
+    from ..leaderboard import write_leaderboard
+
+    for path in write_leaderboard(leaderboard):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("picture", type=FILE)
+@click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
+@click.option("--dataset", default="percepiano", show_default=True)
+def plot(picture: Path, results: Path, dataset: str) -> None:
+    """Draw the rows of a dataset with their intervals into PICTURE (.svg, .png or .pdf)."""
+    from ..forest import draw_forest
+    from ..leaderboard import RANKING, estimates_of, read_rows
+
+    rows = [row for row in read_rows(results) if row.dataset == dataset]
+    axis = f"R2 on {RANKING}, 95% jackknife-t interval over passages"
+    draw_forest(picture, estimates_of(rows), axis, dataset)
+    click.echo(picture)
+
+
+def _rescore(result: Path, registry: Registry, data_root: Path | None) -> None:
+    from ..components import Dataset
+    from ..corpus import load_corpus
+    from ..rescore import rescore
+    from ..result import read_result
+
+    stored = read_result(result)
+    choice = stored.config.dataset
+    dataset = registry.create(Dataset, "dataset", choice.name, choice.options)
+    disagreements = rescore(result, stored, dataset, load_corpus(dataset, data_root))
+    for line in disagreements:
+        click.echo(line)
+    if disagreements:
+        raise CheckFailedError(f"{result}: {len(disagreements)} disagreements, listed above.")

@@ -1,0 +1,107 @@
+"""Evaluating an encoder and a head."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import FILE, FOLDER, data_option, json_option, open_registry, plugin_option
+
+if TYPE_CHECKING:
+    from ..config import RunConfig
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.option("--config", type=FILE, help="TOML file of these settings; flags override it.")
+@click.option("--dataset", help="Dataset [default: percepiano; demo if nothing is asked for].")
+@click.option("--encoder", help="Encoder [default: mel].")
+@click.option("--renderer", help="What turns MIDI into audio [default: the dataset's].")
+@click.option("--layers", help="Such as 9-12, 1,4,9-12, all or last [default: the encoder's].")
+@click.option("--merge", help="concat or mean: how layers become one vector.")
+@click.option("--pooling", help="Such as mean or mean+std [default: the encoder's].")
+@click.option("--head", help="Head [default: the encoder's].")
+@click.option("--protocols", help="Comma-separated [default: piece,unseen,work; slow heads: piece]")
+@click.option("--seeds", type=click.IntRange(1), help="Number of seeds, averaged.")
+@click.option("--selection", help="nested, or test-fold as in the study (never ranked).")
+@click.option(
+    "--optimism",
+    is_flag=True,
+    default=None,
+    help="Also report what stopping on the scored fold would have claimed.",
+)
+@click.option("--set", "settings", multiple=True, help="part.option=value, such as head.hidden=64.")
+@click.option("--results", type=FOLDER, default=Path("results"), show_default=True)
+@click.option("--cache", type=FOLDER, help="Renders and features [default: $PIANOBENCH_CACHE].")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Processes [default: all cores].")
+@plugin_option
+@data_option
+@json_option
+def run(
+    plugins: tuple[Path, ...],
+    data_root: Path | None,
+    results: Path,
+    cache: Path | None,
+    device: str,
+    jobs: int | None,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Evaluate an encoder and a head, and show where they stand.
+
+    Without options: the demo corpus, rendered by tone, the mel encoder and ridge.
+    """
+    from ..baseline import missing_baseline
+    from ..corpus import load_corpus
+    from ..leaderboard import read_rows, terminal_table
+    from ..parallel import usable_cores
+    from ..places import cache_root
+    from ..run import Workplace, plan_run
+    from ..run import run as carry_out
+
+    registry = open_registry(plugins)
+    plan = plan_run(_config(asked), registry)
+    place = Workplace(results, cache or cache_root(), data_root, device, jobs or usable_cores())
+    result, folder = carry_out(plan, registry, place)
+    if as_json:
+        click.echo(json.dumps(result.model_dump(mode="json"), indent=1))
+        return
+    corpus = load_corpus(plan.dataset, data_root)
+    baseline = missing_baseline(plan, corpus, read_rows(results), registry)
+    if baseline is not None:
+        click.echo("running the baseline every table holds: midi-stats, kernel-ridge", err=True)
+        carry_out(baseline, registry, place)
+    rows = [row for row in read_rows(results) if row.data_digest == result.data.digest]
+    click.echo(f"\nLeaderboard of {corpus.name} ({len(corpus.clips)} clips) in {results}\n")
+    click.echo(terminal_table(rows))
+    for protocol, record in result.protocols.items():
+        for flag in record.flags:
+            click.echo(f"{protocol}: {flag}")
+        if record.optimism is not None:
+            honest, claimed = record.scores.metrics["r2"], record.optimism.r2
+            click.echo(
+                f"{protocol}: stopping on the scored fold would have claimed {claimed:.3f}, "
+                f"{claimed - honest:+.3f} to the honest {honest:.3f}"
+            )
+    click.echo(f"\nThis run: {folder}")
+
+
+def _config(asked: dict[str, Any]) -> RunConfig:
+    from ..config import RunConfig, apply_settings, read_config
+
+    path, settings = asked.pop("config"), asked.pop("settings")
+    given = {} if path is None else read_config(path)
+    given |= {name: value for name, value in asked.items() if value is not None}
+    if asked["protocols"] is not None:
+        given["protocols"] = tuple(p.strip() for p in asked["protocols"].split(","))
+    if asked["seeds"] is not None:
+        given["seeds"] = tuple(range(asked["seeds"]))
+    given.setdefault("dataset", "percepiano" if given or settings else "demo")
+    given.setdefault("encoder", "mel")
+    apply_settings(given, settings)
+    return RunConfig.parse(given, str(path or "the command line"))
