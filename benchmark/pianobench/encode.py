@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -204,11 +203,6 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
                     )
             else:
                 raise outcome
-    except BrokenProcessPool as error:
-        raise EncodingError(
-            f"A process that encoded was killed, most likely for lack of memory, with {jobs} of "
-            "them at work. What is stored is kept: run again with fewer --jobs."
-        ) from error
     finally:
         if rows:
             store.write(rows)

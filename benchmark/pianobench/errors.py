@@ -15,6 +15,7 @@
     ├── SplitError            a protocol or fold file that cannot be applied
     ├── TrainingError         a head that cannot be trained on these arrays, or diverged
     ├── StatisticsError       arrays on which a statistic is not defined
+    ├── WorkerError           a worker process that was killed
     ├── ResultError           a stored result that cannot be read or written
     └── CheckFailedError      a check ran and found a fault (exit code 1; every other error is 2)
 
@@ -42,6 +43,7 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "UsageError",
+    "WorkerError",
 ]
 
 
@@ -113,6 +115,10 @@ class TrainingError(PianobenchError):
 
 class StatisticsError(PianobenchError, ValueError):
     """Arrays on which a metric, an interval or a test is not defined."""
+
+
+class WorkerError(PianobenchError):
+    """A worker process that was killed, most likely for lack of memory."""
 
 
 class ResultError(PianobenchError):

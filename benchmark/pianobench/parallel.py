@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from .errors import WorkerError
 
 __all__ = ["run_all", "run_where_it_pays", "usable_cores"]
 
@@ -48,6 +52,11 @@ def run_all(
     index, outcome
         In order of completion. An exception that the task raised is the outcome, so that one
         bad clip does not cost the others.
+
+    Raises
+    ------
+    WorkerError
+        If a process was killed.
     """
     if jobs <= 1 or len(tasks) <= 1:
         for index, task in enumerate(tasks):
@@ -56,7 +65,9 @@ def run_all(
     saved = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)), mp_context=multiprocessing.get_context("spawn")
+        min(jobs, len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_parent,
     )
     try:
         running = {pool.submit(_outcome, function, task): i for i, task in enumerate(tasks)}
@@ -64,6 +75,11 @@ def run_all(
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            f"One of {jobs} worker processes was killed, most likely for lack of memory. What was "
+            "finished is kept: run it again with fewer --jobs."
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
@@ -101,6 +117,18 @@ def run_where_it_pays(
         before_processes()
     for index, outcome in run_all(function, tasks[1:], jobs):
         yield index + 1, outcome
+
+
+def _end_with_parent() -> None:
+    """Leave no worker behind when the process that started it is killed."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _outcome(function: Callable[[T], R], task: T) -> R | Exception:

@@ -244,7 +244,11 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
     if plan.renderer is None or not isinstance(plan.encoder, AudioEncoder):
         return None
     return render_clips(
-        plan.renderer, corpus.clips, plan.encoder.sample_rate, workplace.cache, workplace.jobs
+        plan.renderer,
+        corpus.clips,
+        plan.encoder.sample_rate,
+        workplace.cache / "renders",
+        workplace.jobs,
     )
 
 
