@@ -178,7 +178,7 @@ def validate(
 
 def varies(targets: FloatArray) -> bool:
     """Say whether the targets [clip, dimension] vary in every dimension."""
-    return len(targets) > 0 and bool(_varying(targets).all())
+    return bool(_varying(targets).all())
 
 
 def r2_from_sums(
@@ -388,8 +388,8 @@ def _centred(values: FloatArray, groups: LabelArray) -> FloatArray:
 
 
 def _varying(targets: FloatArray) -> NDArray[np.bool_]:
-    varying: NDArray[np.bool_] = np.ptp(targets, axis=0) > TIE
-    return varying
+    highest, lowest = targets.max(axis=0, initial=-np.inf), targets.min(axis=0, initial=np.inf)
+    return highest - lowest > TIE
 
 
 def _same_length(targets: FloatArray, labels: NDArray[Any], name: str) -> None:

@@ -5,8 +5,8 @@ Data are drawn from crossed random effects fitted to the real targets and errors
 
 There are two truths to cover. The *expected* R2 of a data set of this size is the mean over
 simulations. The *unlimited* R2, all simulations pooled, is higher: few passages show less than the
-whole variance of the labels, which is R2's denominator. On PercePiano that is half a standard error
-of a model's R2, and a tenth of one of a difference, in which it cancels.
+whole variance of the labels, which is R2's denominator. On PercePiano that is up to half a standard
+error of a model's R2, and a tenth of one of a difference, in which it cancels.
 
 What enters: targets, first, second [clip, dimension], passages, performers [clip], fixed [clip].
 What leaves: a table of `pianobench.statistics.simulation.Rate`.
