@@ -9,8 +9,7 @@ number and uses the same `r2_from_sums`.
 Conventions
 -----------
 - Predictions are out-of-fold: each clip is predicted once, by a model that saw neither the clip nor
-  its group. Pooled metrics ignore the folds, so predictions of different folds must be on one
-  scale.
+  its group. Pooled metrics ignore the folds: predictions of all folds must be on one scale.
 - The denominator of R2 is the squared deviation from the grand mean of the targets that are scored.
 - A metric never averages over dimensions; `Metrics.summary` does, uniformly.
 - Refused are arrays that disagree in shape, values that are not finite, and dimensions in which the
@@ -388,8 +387,9 @@ def _centred(values: FloatArray, groups: LabelArray) -> FloatArray:
 
 
 def _varying(targets: FloatArray) -> NDArray[np.bool_]:
-    highest, lowest = targets.max(axis=0, initial=-np.inf), targets.min(axis=0, initial=np.inf)
-    return highest - lowest > TIE
+    spread = targets.max(axis=0, initial=-np.inf) - targets.min(axis=0, initial=np.inf)
+    varying: NDArray[np.bool_] = spread > TIE
+    return varying
 
 
 def _same_length(targets: FloatArray, labels: NDArray[Any], name: str) -> None:
