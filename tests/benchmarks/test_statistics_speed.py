@@ -34,13 +34,14 @@ def test_bootstrap_of_one_model_against_a_loop_of_scikit_learn(benchmark, board)
     targets, predictions, passages = board
     benchmark(statistics.bootstrap_interval, targets, predictions[:1], passages, 1, RESAMPLES)
     members = [np.flatnonzero(passages == passage) for passage in range(42)]
-    drawn = statistics.resample_indices(42, 200, seed=1)
-    start = time.perf_counter()
-    for indices in drawn:
+    times = []
+    for indices in statistics.resample_indices(42, 200, seed=1):
+        start = time.perf_counter()
         rows = np.concatenate([members[index] for index in indices])
         r2_score(targets[rows], predictions[0][rows])
-    loop = (time.perf_counter() - start) / 200 * RESAMPLES
-    ratio = loop / benchmark.stats["median"]
+        times.append(time.perf_counter() - start)
+    # The best of both: what else the machine does is no part of either.
+    ratio = RESAMPLES * min(times) / benchmark.stats["min"]
     benchmark.extra_info["times faster than a loop of r2_score"] = round(ratio)
     assert ratio >= 500
 
