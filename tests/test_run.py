@@ -1,0 +1,155 @@
+"""The pipeline: what is filled in, what trackers hear, and what peeking would have claimed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pianobench.baseline import missing_baseline
+from pianobench.config import RunConfig
+from pianobench.corpus import load_corpus
+from pianobench.errors import UsageError
+from pianobench.leaderboard import read_rows
+from pianobench.plugins import Registry
+from pianobench.rescore import rescore
+from pianobench.run import Workplace, plan_run, run
+
+TRACKER = """
+from pianobench import hookimpl
+heard = []
+
+@hookimpl
+def bench_components():
+    return []
+
+@hookimpl
+def bench_run_started(config):
+    heard.append(("started", config["encoder"]["name"]))
+
+@hookimpl
+def bench_run_finished(result):
+    heard.append(("finished", sorted(result["protocols"])))
+"""
+
+
+def asked(**given: Any) -> RunConfig:
+    return RunConfig.parse({"dataset": "demo", **given}, "test")
+
+
+@pytest.fixture
+def place(tmp_path: Path, own_cache: Path) -> Iterator[Workplace]:
+    return Workplace(tmp_path / "results", own_cache, jobs=1)
+
+
+def test_what_is_left_open_is_filled_in_from_the_components() -> None:
+    config = plan_run(asked(encoder="mel"), Registry()).config
+    assert config.renderer is not None
+    assert config.pooling is not None
+    assert config.head is not None
+    assert (config.renderer.name, config.head.name) == ("tone", "ridge")
+    assert config.layers == "last"
+    assert config.protocols == ("piece", "unseen", "work")
+    assert config.head.options["penalties"]
+
+
+def test_a_filled_in_configuration_is_its_own_plan() -> None:
+    registry = Registry()
+    plan = plan_run(asked(encoder="mel", pooling="mean+std"), registry)
+    again = plan_run(RunConfig.model_validate_json(plan.config.canonical()), registry)
+    assert again.config == plan.config
+    assert again.name == plan.name
+
+
+def test_a_head_that_is_slow_runs_the_ranking_protocol_only() -> None:
+    plan = plan_run(asked(encoder="midi-stats", head="mlp"), Registry())
+    assert plan.config.protocols == ("piece",)
+
+
+def test_an_encoder_of_notes_takes_no_renderer() -> None:
+    assert plan_run(asked(encoder="midi-stats"), Registry()).renderer is None
+    with pytest.raises(UsageError, match="reads notes"):
+        plan_run(asked(encoder="midi-stats", renderer="tone"), Registry())
+
+
+def test_trackers_hear_of_the_start_and_the_end(place: Workplace, tmp_path: Path) -> None:
+    path = tmp_path / "tracker.py"
+    path.write_text(TRACKER)
+    registry = Registry([path])
+    config = asked(encoder="midi-stats", head="mean", protocols=["piece"])
+    run(plan_run(config, registry), registry, place)
+    import sys
+
+    heard = sys.modules["pianobench_plugin_tracker"].heard
+    assert heard == [("started", "midi-stats"), ("finished", ["piece"])]
+
+
+def test_the_result_says_what_was_run_on_what(place: Workplace) -> None:
+    registry = Registry()
+    plan = plan_run(asked(encoder="midi-stats", head="ridge"), registry)
+    result, folder = run(plan, registry, place)
+    stored = json.loads((folder / "result.json").read_text())
+    assert stored["config_digest"] == plan.config.digest
+    assert stored["components"]["encoder"]["facts"]["fingerprint"]
+    assert stored["components"]["head"]["origin"].startswith("pianobench")
+    assert stored["data"]["ceiling"]["mean"] == pytest.approx(
+        stored["data"]["ceiling"]["intraclass"], abs=0.05
+    )
+    piece = result.protocols["piece"]
+    assert {choice["fold"] for choice in piece.selected} == {"1", "2", "3", "4"}
+    assert all("penalty" in choice for choice in piece.selected)
+    assert rescore(folder, result, plan.dataset, load_corpus(plan.dataset)) == []
+
+
+def test_what_peeking_would_have_claimed_is_kept_and_rescored(place: Workplace) -> None:
+    pytest.importorskip("torch")
+    registry = Registry()
+    head = {"name": "mlp", "hidden": 16, "epochs": 15, "learning_rate": 0.003}
+    config = asked(encoder="midi-stats", head=head, optimism=True)
+    plan = plan_run(config, registry)
+    result, folder = run(plan, registry, place)
+    piece = result.protocols["piece"]
+    assert piece.ranked
+    assert piece.optimism is not None
+    assert piece.optimism.r2 != piece.scores.metrics["r2"]
+    corpus = load_corpus(plan.dataset)
+    assert rescore(folder, result, plan.dataset, corpus) == []
+    claim = folder / piece.optimism.predictions
+    claim.write_text(claim.read_text().replace("0.5", "0.6", 1))
+    assert any("test-fold" in line for line in rescore(folder, result, plan.dataset, corpus))
+
+
+def test_a_result_that_stopped_on_the_scored_fold_is_flagged_and_not_ranked(
+    place: Workplace,
+) -> None:
+    pytest.importorskip("torch")
+    registry = Registry()
+    head = {"name": "mlp", "hidden": 8, "epochs": 3}
+    plan = plan_run(asked(encoder="midi-stats", head=head, selection="test-fold"), registry)
+    result, _ = run(plan, registry, place)
+    assert not result.protocols["piece"].ranked
+    assert result.protocols["piece"].flags == ["training stopped on the fold that is scored"]
+
+
+def test_a_leaking_protocol_is_flagged_and_not_ranked(place: Workplace) -> None:
+    registry = Registry()
+    config = asked(encoder="midi-stats", head="mean", protocols=["random"])
+    result, _ = run(plan_run(config, registry), registry, place)
+    record = result.protocols["random"]
+    assert not record.ranked
+    assert any("share music with training" in flag for flag in record.flags)
+
+
+def test_the_baseline_is_missing_until_it_was_run_on_the_same_data(place: Workplace) -> None:
+    registry = Registry()
+    plan = plan_run(asked(encoder="midi-stats", head="mean", protocols=["piece"]), registry)
+    run(plan, registry, place)
+    corpus = load_corpus(plan.dataset)
+    baseline = missing_baseline(plan, corpus, read_rows(place.results), registry)
+    assert baseline is not None
+    assert (baseline.encoder.name, baseline.head.name) == ("midi-stats", "kernel-ridge")
+    run(baseline, registry, place)
+    assert missing_baseline(plan, corpus, read_rows(place.results), registry) is None
