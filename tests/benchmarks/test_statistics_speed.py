@@ -30,9 +30,14 @@ def board() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return targets, targets + 0.7 * errors, passages
 
 
-def test_bootstrap_of_one_model_against_a_loop_of_scikit_learn(benchmark, board):
+def resample(targets: np.ndarray, predictions: np.ndarray, passages: np.ndarray) -> np.ndarray:
+    counts = statistics.counts_of(statistics.resample_indices(42, RESAMPLES, seed=1), 42)
+    return statistics.bootstrap_r2(targets, predictions, passages, counts)
+
+
+def test_resamples_of_one_model_against_a_loop_of_scikit_learn(benchmark, board):
     targets, predictions, passages = board
-    benchmark(statistics.bootstrap_interval, targets, predictions[:1], passages, 1, RESAMPLES)
+    benchmark(resample, targets, predictions[:1], passages)
     members = [np.flatnonzero(passages == passage) for passage in range(42)]
     times = []
     for indices in statistics.resample_indices(42, 200, seed=1):
