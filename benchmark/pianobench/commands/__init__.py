@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .comparison import compare, power, validate_statistics
 from .data import audit, fetch
 from .installed import check, info, list_
 from .results import leaderboard, plot, rescore, submit
@@ -10,12 +11,15 @@ from .run import run
 __all__ = [
     "audit",
     "check",
+    "compare",
     "fetch",
     "info",
     "leaderboard",
     "list_",
     "plot",
+    "power",
     "rescore",
     "run",
     "submit",
+    "validate_statistics",
 ]
