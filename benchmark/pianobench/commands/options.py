@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from ..plugins import Registry
 
 __all__ = [
-    "FILE",
-    "FOLDER",
+    "PATH",
     "data_option",
     "json_option",
     "open_dataset",
@@ -23,14 +22,13 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path)
 
 
 def plugin_option(command: F) -> F:
     """Add ``--plugin FILE`` to a command."""
     return click.option(
-        "--plugin", "plugins", type=FILE, multiple=True, help="Python file holding a plugin."
+        "--plugin", "plugins", type=PATH, multiple=True, help="Python file holding a plugin."
     )(command)
 
 
@@ -38,7 +36,7 @@ def data_option(command: F) -> F:
     """Add ``--data-root DIR`` to a command."""
     return click.option(
         "--data-root",
-        type=FOLDER,
+        type=PATH,
         help="Folder holding one folder per dataset [default: $PIANOBENCH_DATA, or the user's].",
     )(command)
 

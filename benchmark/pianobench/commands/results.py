@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CheckFailedError
-from .options import FILE, FOLDER, data_option, open_registry, plugin_option
+from .options import PATH, data_option, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..plugins import Registry
@@ -17,7 +17,7 @@ __all__ = ["leaderboard", "plot", "rescore", "submit"]
 
 
 @click.command()
-@click.argument("result", type=FOLDER)
+@click.argument("result", type=PATH)
 @plugin_option
 @data_option
 def rescore(result: Path, plugins: tuple[Path, ...], data_root: Path | None) -> None:
@@ -27,8 +27,8 @@ def rescore(result: Path, plugins: tuple[Path, ...], data_root: Path | None) -> 
 
 
 @click.command()
-@click.argument("result", type=FOLDER)
-@click.option("--leaderboard", type=FOLDER, default=Path("leaderboard"), show_default=True)
+@click.argument("result", type=PATH)
+@click.option("--leaderboard", type=PATH, default=Path("leaderboard"), show_default=True)
 @plugin_option
 @data_option
 def submit(
@@ -49,7 +49,7 @@ def submit(
 
 
 @click.command()
-@click.option("--leaderboard", type=FOLDER, default=Path("leaderboard"), show_default=True)
+@click.option("--leaderboard", type=PATH, default=Path("leaderboard"), show_default=True)
 def leaderboard(leaderboard: Path) -> None:
     """Write the leaderboard's README.md and CSV from its stored results."""
     from ..leaderboard import write_leaderboard
@@ -59,8 +59,8 @@ def leaderboard(leaderboard: Path) -> None:
 
 
 @click.command()
-@click.argument("picture", type=FILE)
-@click.option("--results", type=FOLDER, default=Path("leaderboard/results"), show_default=True)
+@click.argument("picture", type=PATH)
+@click.option("--results", type=PATH, default=Path("leaderboard/results"), show_default=True)
 @click.option("--dataset", default="percepiano", show_default=True)
 def plot(picture: Path, results: Path, dataset: str) -> None:
     """Draw the rows of a dataset with their intervals into PICTURE (.svg, .png or .pdf)."""

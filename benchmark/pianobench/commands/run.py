@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FILE, FOLDER, data_option, json_option, open_registry, plugin_option
+from .options import PATH, data_option, json_option, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..config import RunConfig
@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 
 @click.command()
-@click.option("--config", type=FILE, help="TOML file of these settings; flags override it.")
+@click.option("--config", type=PATH, help="TOML file of these settings; flags override it.")
 @click.option("--dataset", help="Dataset [default: percepiano; demo if nothing is asked for].")
 @click.option("--encoder", help="Encoder [default: mel].")
 @click.option("--renderer", help="What turns MIDI into audio [default: the dataset's].")
@@ -35,8 +35,8 @@ __all__ = ["run"]
     help="Also report what stopping on the scored fold would have claimed.",
 )
 @click.option("--set", "settings", multiple=True, help="part.option=value, such as head.hidden=64.")
-@click.option("--results", type=FOLDER, default=Path("results"), show_default=True)
-@click.option("--cache", type=FOLDER, help="Renders and features [default: $PIANOBENCH_CACHE].")
+@click.option("--results", type=PATH, default=Path("results"), show_default=True)
+@click.option("--cache", type=PATH, help="Renders and features [default: $PIANOBENCH_CACHE].")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Processes [default: all cores].")
 @plugin_option
