@@ -231,4 +231,4 @@ def _span(span: Span | None) -> str:
 
 
 def _p(value: float) -> str:
-    return f"{value:.4f}" if 0.00005 <= value < 0.01 else f"{value:.2g}" if value < 1 else "1"
+    return f"{value:.4f}" if 0.00005 <= value < 0.1 else f"{value:.2g}"
