@@ -101,6 +101,8 @@ def read_contenders(
             "two or more results, such as those below results/."
         )
     results = [read_result(folder) for folder in folders]
+    # What reads a result also takes its result.json.
+    folders = [folder.parent if folder.name == "result.json" else folder for folder in folders]
     choice = results[0].config.dataset
     dataset = registry.create(Dataset, "dataset", choice.name, choice.options)
     return align(folders, results, protocol, dataset, load_corpus(dataset, root))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CheckFailedError
-from .options import FILE, FOLDER, data_option, json_option, open_registry, plugin_option
+from .options import PATH, data_option, json_option, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..contenders import Contenders
@@ -20,10 +20,10 @@ _protocol_option = click.option("--protocol", default="piece", show_default=True
 
 
 @click.command()
-@click.argument("results", type=FOLDER, nargs=-1, metavar="A B [C ...]")
+@click.argument("results", type=PATH, nargs=-1, metavar="A B [C ...]")
 @_protocol_option
 @click.option("--as-published", is_flag=True, help="Add the study's own tests and how they err.")
-@click.option("--plot", "picture", type=FILE, help="Draw the differences (.svg, .png or .pdf).")
+@click.option("--plot", "picture", type=PATH, help="Draw the differences (.svg, .png or .pdf).")
 @plugin_option
 @data_option
 @json_option
@@ -53,8 +53,8 @@ def compare(
 
 
 @click.command()
-@click.argument("first", type=FOLDER)
-@click.argument("second", type=FOLDER)
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
 @click.option(
     "--correlation",
     "correlations",
@@ -84,8 +84,8 @@ def power(
 
 
 @click.command("validate-statistics")
-@click.argument("first", type=FOLDER)
-@click.argument("second", type=FOLDER)
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
 @click.option(
     "--scale",
     type=click.FloatRange(0, min_open=True),
