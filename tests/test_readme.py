@@ -20,7 +20,8 @@ SET_UP = ("python", ".venv/")
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.M | re.S)
+    return [content for of, content in fenced if of == language]
 
 
 def shown_commands() -> list[str]:
