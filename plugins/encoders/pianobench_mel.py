@@ -1,9 +1,11 @@
-"""Log-mel spectrogram and its rises: the baseline that every learned encoder should beat.
+"""Log-mel spectrogram, its rises and its attacks: the baseline every learned encoder should beat.
 
-Nothing is learned and nothing is normalised per clip, since loudness is a label. The mel scale is
+Nothing is learned, and levels are never normalised, since loudness is a label. The mel scale is
 2595 log10(1 + f / 700 Hz), its filters are triangles of height 1 that overlap by half. Levels are
 in dB against a full-scale sine. A *rise* is how much higher a band is than some frames before, 0
-where it is not higher: it shows onsets, how dense and how strong they are.
+where it is not higher: it shows onsets, how dense and how strong they are. The *attacks* weight
+every frame's spectrum by its share in the rises of the clip, so that their mean is the spectrum of
+the clearest onsets, where a key's velocity shows best.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pydantic import Field, NegativeFloat, PositiveInt, model_validator
 
 from pianobench import AudioEncoder, Component, hookimpl
 
-__all__ = ["LogMel", "hz_to_mel", "mel_filters", "mel_to_hz", "rises"]
+__all__ = ["LogMel", "attack_weights", "hz_to_mel", "mel_filters", "mel_to_hz", "rises"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -25,10 +27,10 @@ _FRAMES_AT_ONCE = 1024  # an hour of audio is 180,000 frames: 1.4 GB as windows
 
 
 class LogMel(AudioEncoder):
-    """Log-mel bands, 50 frames a second, with their rises over 20, 80 and 320 ms.
+    """Log-mel bands, 50 frames a second, with their rises over 20, 80 and 320 ms and attacks.
 
-    One state, of width `bands` times one plus the number of `lags`: the levels of all bands from
-    low to high, then their rises, lag by lag.
+    One state, of width `bands` times two plus the number of `lags`: the levels of all bands from
+    low to high, then their rises, lag by lag, then the attacks.
 
     References
     ----------
@@ -63,6 +65,10 @@ class LogMel(AudioEncoder):
     """Lower levels are raised to this one: silence is finite."""
     lags: tuple[PositiveInt, ...] = (1, 4, 16)
     """Frames over which rises are measured."""
+    attack_lag: PositiveInt = 4
+    """Frames over which the rises are measured that weight the attacks."""
+    attack_power: float = Field(3.0, ge=0)
+    """Power of the mean rise in the weight of a frame; 0 weights all frames alike."""
 
     @model_validator(mode="after")
     def _each_band_holds_a_frequency(self) -> Self:
@@ -87,7 +93,9 @@ class LogMel(AudioEncoder):
 
         def encode(waveform: NDArray[np.float32]) -> Floats:
             level = self._levels(waveform, window, filters)
-            return np.concatenate([level, *(rises(level, lag) for lag in self.lags)], axis=1)
+            rise = [rises(level, lag) for lag in self.lags]
+            weight = attack_weights(rises(level, self.attack_lag), self.attack_power)
+            return np.concatenate([level, *rise, (level - self.floor_db) * weight], axis=1)
 
         return lambda waveforms: [np.stack([encode(waveform) for waveform in waveforms])]
 
@@ -179,6 +187,25 @@ def rises(level: Floats, lag: int) -> Floats:
     before = np.concatenate([np.repeat(level[:1], lag, axis=0), level])[: len(level)]
     rise: Floats = np.maximum(level - before, 0)
     return rise
+
+
+def attack_weights(rise: Floats, power: float) -> Floats:
+    """Weight of every frame: a power of its mean rise, scaled to a mean of 1 over the clip.
+
+    Parameters
+    ----------
+    rise : array, shape (frames, bands)
+        In dB.
+    power : float
+
+    Returns
+    -------
+    array, shape (frames, 1)
+        All 1 where nothing rises.
+    """
+    weight: Floats = rise.mean(axis=1, keepdims=True, dtype=np.float64) ** power
+    total = weight.mean()
+    return (weight / total if total > 0 else np.ones_like(weight)).astype(rise.dtype)
 
 
 @hookimpl
