@@ -36,7 +36,10 @@ __all__ = [
 class Component(BaseModel):
     """What every plugin class is: fields are options, class variables are facts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # Listing components needs no validator: they are built when the first is made.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True
+    )
 
     kind: ClassVar[str]
     """What it is: dataset, renderer, encoder, pooling or head."""
@@ -90,6 +93,8 @@ class Renderer(Component):
     """MIDI to waveform. Cropping, fading and caching are the harness's business."""
 
     kind: ClassVar[str] = "renderer"
+    tail_s: ClassVar[float] = 2.0
+    """How long a render goes on after the last note-off, at least; the harness cuts there."""
     card: ClassVar[str] = ""
     """What the rendering loses (pedal, tuning, ...), shown with every result."""
 

@@ -37,7 +37,7 @@ __all__ = ["FADE_S", "LEAD_S", "TAIL_S", "Rendered", "render_clips"]
 
 LEAD_S = 0.1
 """Kept before the first onset."""
-TAIL_S = 2.0
+TAIL_S = Renderer.tail_s
 """Kept after the last note-off; a renderer goes on at least this long."""
 FADE_S = 0.5
 """Length of the half cosine at the end."""

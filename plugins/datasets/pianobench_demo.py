@@ -1,8 +1,8 @@
 """A small corpus made on the spot: invented pieces, played by invented performers.
 
-It needs no download and no licence, and takes less than a second. What is rated is known: every label is
-how the piece was played (its `Playing`), a little of the piece itself, and the raters' noise. It
-shows that the machinery works; a score on it says nothing about real piano playing.
+It needs no download and no licence, and takes less than a second. What is rated is known: every
+label is how the piece was played (its `Playing`), a little of the piece itself, and the raters'
+noise. It shows that the machinery works; a score on it says nothing about real piano playing.
 """
 
 from __future__ import annotations

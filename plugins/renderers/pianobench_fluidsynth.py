@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from pianobench import AudioError, Component, DependencyError, Notes, Renderer, hookimpl, read_notes
 from pianobench.places import cache_root, data_root
-from pianobench.render import TAIL_S
 
 __all__ = ["FluidSynth", "Instrument"]
 
@@ -234,7 +233,7 @@ def _open(soundfont: Path, program: int, sample_rate: int, gain: float) -> Any:
 
 def _play(synth: Any, notes: Notes, sample_rate: int) -> NDArray[np.float32]:
     """Step through the events: float32 of shape (samples, 2)."""
-    blocks = int(np.ceil((notes.offset.max() + TAIL_S) * sample_rate / _BLOCK))
+    blocks = int(np.ceil((notes.offset.max() + Renderer.tail_s) * sample_rate / _BLOCK))
     stereo = np.zeros((blocks * _BLOCK, 2), dtype=np.float32)
     now = 0
     for block, kind, number, value in _events(notes, sample_rate / _BLOCK).tolist():

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pianobench import Component, Notes, Renderer, hookimpl, read_notes
-from pianobench.render import TAIL_S
 
 __all__ = ["Tone"]
 
@@ -61,7 +60,9 @@ class Tone(Renderer):
         bright = self.brightness * force
         release = np.exp(-np.arange(round(5 * _RELEASE_S * sample_rate)) / sample_rate / _RELEASE_S)
         release = release.astype(np.float32)
-        samples = np.zeros(round((notes.offset.max() + TAIL_S) * sample_rate), dtype=np.float32)
+        samples = np.zeros(
+            round((notes.offset.max() + Renderer.tail_s) * sample_rate), dtype=np.float32
+        )
         for i, pitch in enumerate(notes.pitch.tolist()):
             dark, sharp = _string(pitch, sample_rate)
             held = min(int(end[i] - start[i]), len(dark))
@@ -85,7 +86,7 @@ def _damped(notes: Notes) -> NDArray[np.float64]:
     again = np.full(len(notes), np.inf)
     same = np.diff(notes.pitch[order]) == 0
     again[order[:-1][same]] = notes.onset[order[1:][same]]
-    end_s = notes.offset.max() + TAIL_S
+    end_s = notes.offset.max() + Renderer.tail_s
     earliest: NDArray[np.float64] = np.minimum(np.minimum(damped, again), end_s)
     return earliest
 
