@@ -113,7 +113,7 @@ def test_a_broken_plugin_is_reported_and_leaves_the_others_alone(
     assert registry.find("encoder", "loudness")
     (broken,) = registry.broken
     assert (broken.name, "a_library_nobody_has" in broken.reason) == ("bad", True)
-    with pytest.raises(UnknownNameError, match="could not be loaded: bad .*a_library_nobody_has"):
+    with pytest.raises(UnknownNameError, match=r"could not be loaded: bad .*a_library_nobody_has"):
         registry.find("encoder", "bad")
 
 
