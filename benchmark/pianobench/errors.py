@@ -11,7 +11,7 @@
     │   ├── MidiError         a MIDI file that cannot be read or holds no note
     │   └── AudioError        an audio file or waveform that cannot be used
     ├── EncodingError         an encoder that returned something other than it promised
-    ├── StoreError            a cache of renders or features that cannot be read or written
+    ├── StoreError            a store of features that cannot be read or written
     ├── SplitError            a protocol or fold file that cannot be applied
     ├── TrainingError         a head that cannot be trained on these arrays, or diverged
     ├── StatisticsError       arrays on which a statistic is not defined
@@ -102,7 +102,7 @@ class EncodingError(PianobenchError):
 
 
 class StoreError(PianobenchError):
-    """A cache of renders or features that cannot be read or written."""
+    """A store of features that cannot be read or written."""
 
 
 class SplitError(PianobenchError):

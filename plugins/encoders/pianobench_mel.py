@@ -47,6 +47,7 @@ class LogMel(AudioEncoder):
     sample_rate = 24_000
     backend = "numpy"
     layers = 0
+    pretraining = "none; its lags and its attack power were chosen on PercePiano, protocol piece"
     chunk_s = None
     default_pooling = "mean+std+max"
     default_head = "ridge"
@@ -67,7 +68,7 @@ class LogMel(AudioEncoder):
     """Frames over which rises are measured."""
     attack_lag: PositiveInt = 4
     """Frames over which the rises are measured that weight the attacks."""
-    attack_power: float = Field(3.0, ge=0)
+    attack_power: float = Field(6.0, ge=0, le=20)
     """Power of the mean rise in the weight of a frame; 0 weights all frames alike."""
 
     @model_validator(mode="after")

@@ -130,7 +130,7 @@ def test_the_state_holds_levels_then_rises_lag_by_lag_then_attacks() -> None:
     waveform = np.random.default_rng(2).normal(0, 0.1, 24_000)
     level = levels(waveform, bands=10)
     state = encode(waveform, bands=10, lags=(2, 5), attack_lag=3)
-    attacks = (level + 100) * attack_weights(rises(level, 3), 3.0)
+    attacks = (level + 100) * attack_weights(rises(level, 3), 6.0)
     expected = np.hstack([level, rises(level, 2), rises(level, 5), attacks])
     np.testing.assert_allclose(state, expected, rtol=1e-6)
 
@@ -138,7 +138,7 @@ def test_the_state_holds_levels_then_rises_lag_by_lag_then_attacks() -> None:
 def test_the_mean_of_the_attacks_is_the_spectrum_at_a_lone_onset() -> None:
     ringing = sine(440.0, -20.0, 2.0) * np.exp(-4 * np.arange(48_000) / 24_000)
     waveform = np.concatenate([np.zeros(12_000), ringing])
-    state = encode(waveform, attack_lag=1, attack_power=6.0)
+    state = encode(waveform, attack_lag=1)
     attacks = state[:, -64:].mean(axis=0) - 100
     onset = rises(state[:, :64], 1).mean(axis=1).argmax()
     assert 23 <= onset <= 25
