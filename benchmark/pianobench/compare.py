@@ -179,8 +179,8 @@ def _span(scope: Scope | None, model: int) -> Span | None:
 def _pair(given: Contenders, found: _Findings, pair: int, as_published: bool) -> PairRecord:
     targets, first, second = given.targets, given.predictions[0], given.predictions[pair + 1]
     passages = given.group("passage")
-    limits: list[str] = []
     overall, categories, dimensions = _differences(given, found, pair)
+    limits = _disagreement(overall.scope_c)
     effects = published = None
     if found.c is not None:
         effects = _defined(
@@ -239,6 +239,17 @@ def _differences(
         for i, dimension in enumerate(given.corpus.dimensions)
     ]
     return overall, categories, dimensions
+
+
+def _disagreement(test: ScopeTest | None) -> list[str]:
+    """Warn where the interval and the test of one difference say different things."""
+    if test is None or (test.low <= 0 <= test.high) != (test.p_value <= ALPHA):
+        return []
+    return [
+        f"in scope C the interval {'holds' if test.low <= 0 <= test.high else 'excludes'} 0, but "
+        f"sign flips give p = {test.p_value:.4f}: a few passages carry most of the difference. "
+        "Look at the predictions of those before relying on the verdict."
+    ]
 
 
 def _probability_within(resampled: _Resampled | None, pair: int) -> float | None:
