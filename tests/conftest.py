@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pianobench import Clip, Corpus, Dimension
+from pianobench import Clip, Corpus, Dataset, Dimension
+from pianobench.config import RunConfig
+from pianobench.evaluate import OutOfFold
+from pianobench.predictions import write_predictions
+from pianobench.record import data_record, protocol_record
+from pianobench.rescore import rescore
+from pianobench.result import ComponentRecord, Result, read_result, result_name, save, writing
+from pianobench.split import make_split
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -67,3 +75,62 @@ def features(corpus: Corpus) -> np.ndarray:
     rng = np.random.default_rng(7)
     extra = rng.normal(size=(len(corpus.clips), 1))
     return np.hstack([corpus.targets + 0.05 * rng.normal(size=corpus.targets.shape), extra])
+
+
+class Small(Dataset):
+    """Stands for the dataset of the corpus fixture; the harness makes its folds."""
+
+    name = "small"
+
+
+@pytest.fixture
+def predicted(corpus: Corpus) -> OutOfFold:
+    """Noisy predictions of two seeds, as `piece` would score them."""
+    split = make_split(corpus, "piece")
+    rng = np.random.default_rng(1)
+    folds = np.full(len(corpus.clips), "", dtype=object)
+    for fold in split.folds:
+        folds[fold.test] = fold.name
+    values = corpus.targets + 0.05 * rng.normal(size=(2, *corpus.targets.shape))
+    selected = tuple(
+        {"fold": f.name, "seed": s, "penalty": 1.0} for f in split.folds for s in (0, 1)
+    )
+    return OutOfFold((0, 1), values, folds.astype(np.str_), selected)
+
+
+@pytest.fixture
+def stored(tmp_path: Path, corpus: Corpus, predicted: OutOfFold) -> Path:
+    """A stored result of those predictions."""
+    given = {"dataset": "small", "encoder": "none", "head": "ridge"}
+    config = RunConfig.parse({**given, "seeds": [0, 1], "protocols": ["piece"]}, "test")
+    with writing(tmp_path / "results", result_name(config)) as folder:
+        write_predictions(folder / "predictions-piece.csv", corpus, predicted)
+        split = make_split(corpus, "piece")
+        record = protocol_record(
+            folder, corpus, split, "nested", predicted.selected, optimism=False
+        )
+        components = {
+            kind: ComponentRecord(
+                kind=kind, name=name, origin="", options={}, licence="", citation=""
+            )
+            for kind, name in given.items()
+        }
+        result = Result(
+            name=result_name(config),
+            pianobench="0",
+            config=config,
+            config_digest=config.digest,
+            data=data_record(corpus),
+            components=components,
+            protocols={"piece": record},
+            environment={},
+            timings_s={},
+        )
+        save(result, folder)
+    return tmp_path / "results" / result_name(config)
+
+
+@pytest.fixture
+def disagreements() -> Callable[[Path, Corpus], list[str]]:
+    """Rescore a stored result against a corpus."""
+    return lambda folder, corpus: rescore(folder, read_result(folder), Small(), corpus)

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import struct
 import sys
 from pathlib import Path
@@ -133,10 +134,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     write_flac(path, quantise(sine(440, 24_000)), 24_000)
     before = path.read_bytes()
 
-    def full(self: Path, data: bytes) -> int:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_flac(path, quantise(sine(700, 24_000)), 24_000)
     assert list(tmp_path.iterdir()) == [path]

@@ -12,7 +12,7 @@ from pianobench.clip_features import (
     forget_loaded,
     load_encoder,
 )
-from pianobench.errors import EncodingError, MidiError
+from pianobench.errors import DependencyError, EncodingError, MidiError, PluginError
 from pianobench.sources import NoteSource
 
 
@@ -67,6 +67,39 @@ def test_an_encoder_is_loaded_once_until_another_is() -> None:
     assert load_encoder(Steps(loads=1), "cpu") is not one
     load_encoder(Steps(), "cpu")
     assert LOADED == [(0, "cpu"), (1, "cpu"), (0, "cpu")]
+
+
+def test_an_encoder_that_cannot_be_loaded_is_named_with_the_cause() -> None:
+    class Torn(Steps):
+        name = "torn"
+
+        def load(self, device: str) -> Any:
+            raise FileNotFoundError("weights.bin")
+
+    with pytest.raises(
+        PluginError, match=r"'torn' cannot be loaded on 'cpu': FileNotFoundError: weights\.bin"
+    ):
+        load_encoder(Torn(), "cpu")
+
+
+def test_what_loading_raises_deliberately_stays_what_it_is() -> None:
+    class Lacking(Steps):
+        def load(self, device: str) -> Any:
+            raise DependencyError("pip install torch")
+
+    with pytest.raises(DependencyError, match="pip install torch"):
+        load_encoder(Lacking(), "cpu")
+
+
+def test_an_encoder_of_notes_must_return_frames() -> None:
+    class Empty(ScoreEncoder):
+        name = "empty"
+
+        def encode(self, clip: Clip) -> Any:
+            return None
+
+    with pytest.raises(EncodingError, match="'empty' returned NoneType; expected Frames"):
+        encode_notes(Empty(), Sum(), SOURCE)
 
 
 def notes_encoder(outcome: Any) -> ScoreEncoder:

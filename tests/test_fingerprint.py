@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 
 from pianobench import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder, read_notes
-from pianobench.errors import EncodingError, UsageError
-from pianobench.fingerprint import (
-    fingerprint_audio,
-    fingerprint_pooling,
-    fingerprint_score,
-    probe_notes,
-)
+from pianobench.errors import DependencyError, EncodingError, UsageError
+from pianobench.fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
 
 
 class Gain(AudioEncoder):
@@ -97,12 +92,24 @@ def test_an_encoder_that_fails_on_the_notes_is_named() -> None:
         fingerprint_score(Broken())
 
 
-def test_the_notes_have_chords_dynamics_and_half_pedal() -> None:
-    notes = probe_notes()
-    assert len(notes) == 32
-    assert np.all(notes.offset > notes.onset)
-    assert len(set(notes.velocity.tolist())) > 16
-    assert set(notes.control(64)[1].tolist()) == {127, 0, 80, 30}
+def test_what_an_encoder_raises_deliberately_on_the_notes_stays_what_it_is() -> None:
+    class Lacking(Pitches):
+        def encode(self, clip: Clip) -> Frames:
+            raise DependencyError("pip install harmony")
+
+    with pytest.raises(DependencyError, match="pip install harmony"):
+        fingerprint_score(Lacking())
+
+
+def test_an_encoder_that_returns_something_else_than_frames_is_named() -> None:
+    class Empty(Pitches):
+        name = "empty"
+
+        def encode(self, clip: Clip) -> Any:
+            return None
+
+    with pytest.raises(EncodingError, match=r"'empty' failed on the notes .*AttributeError"):
+        fingerprint_score(Empty())
 
 
 class ByMeasure(Pooling):

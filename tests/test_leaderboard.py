@@ -22,12 +22,15 @@ from pianobench.leaderboard import (
 ROW = Row(
     name="small-mel-ridge",
     dataset="small",
+    version="1",
     data_digest="d",
+    split_digest="s",
     encoder="mel",
     layers="last",
     renderer="tone",
     pooling="mean",
     head="ridge",
+    options=("encoder.bands=32",),
     seeds=1,
     ranked=True,
     flags=(),
@@ -83,6 +86,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
             "caveat": "leaky folds",
         }
     ]
+    (tmp_path / "results").mkdir()
     (tmp_path / "reported.json").write_text(json.dumps(reported))
     first = {path: path.read_bytes() for path in write_leaderboard(tmp_path)}
     second = {path: path.read_bytes() for path in write_leaderboard(tmp_path)}

@@ -1,8 +1,10 @@
 import errno
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ import pytest
 from pianobench import (
     AudioError,
     Clip,
-    DataError,
     DependencyError,
     MidiError,
     Notes,
@@ -19,7 +20,7 @@ from pianobench import (
     write_notes,
 )
 from pianobench.audio import quantise, read_flac, samples_digest
-from pianobench.errors import PluginError
+from pianobench.errors import PluginError, StoreError
 from pianobench.render import Rendered, render_clips
 from pianobench_tone import Tone
 
@@ -34,13 +35,16 @@ class Constant(Renderer):
     level: float = 0.5
     length_s: float = 60.0
     recipe: str = "1"
+    slope: ClassVar[float] = 0.0  # not an option: what editing the code changes
 
     def version(self) -> str:
         return self.recipe
 
     def render(self, midi: Path, sample_rate: int) -> np.ndarray:
-        played.append(midi)
-        return np.full(round(self.length_s * sample_rate), self.level, dtype=np.float32)
+        if midi.name != "probe.mid":
+            played.append(midi)
+        samples = np.full(round(self.length_s * sample_rate), self.level, dtype=np.float32)
+        return samples * np.linspace(1, 1 - self.slope, len(samples), dtype=np.float32)
 
 
 class Odd(Renderer):
@@ -159,9 +163,29 @@ def test_whatever_the_samples_depend_on_is_part_of_the_key(tmp_path, renderer, r
     assert first.path.parent != second.path.parent
 
 
-def test_recordings_are_left_alone(tmp_path):
+def test_an_edited_renderer_renders_anew_and_an_undone_edit_finds_what_it_had(
+    tmp_path, monkeypatch
+):
+    one = clip(tmp_path, "a")
+    before = render_one(Constant(), one, tmp_path / "cache")
+    monkeypatch.setattr(Constant, "slope", 0.5)
+    after = render_one(Constant(), one, tmp_path / "cache")
+    assert len(played) == 2
+    assert before.digest != after.digest
+    assert after.waveform()[: RATE // 2].max() < before.waveform()[: RATE // 2].max()
+    monkeypatch.undo()
+    assert render_one(Constant(), one, tmp_path / "cache") == before
+    assert len(played) == 2
+
+
+def test_recordings_are_left_alone_and_need_neither_renderer_nor_cache(tmp_path):
+    class Missing(Constant):
+        def version(self) -> str:
+            raise DependencyError("apt-get install piano")
+
+    (tmp_path / "cache").write_text("a file, not a folder")
     recorded = Clip("r", midi=clip(tmp_path, "a").midi, audio=tmp_path / "r.wav")
-    assert render_clips(Constant(), [recorded], RATE, tmp_path / "cache", jobs=1) == {}
+    assert render_clips(Missing(), [recorded], RATE, tmp_path / "cache", jobs=1) == {}
     assert not played
 
 
@@ -174,7 +198,7 @@ def test_clips_come_back_in_their_order(tmp_path):
 def test_a_bad_midi_file_is_named_after_the_others_are_kept(tmp_path):
     clips = [clip(tmp_path, name, pitch=60 + i) for i, name in enumerate("abc")]
     clips[0].midi.write_bytes(b"junk")
-    with pytest.raises(MidiError, match=r"1 of 3 clips .* clip 'a': Cannot read .*a\.mid"):
+    with pytest.raises(MidiError, match=r"1 of 3 clips .* Clip 'a': Cannot read .*a\.mid"):
         render_clips(Constant(), clips, RATE, tmp_path / "cache", jobs=1)
     assert len(played) == 2
     render_clips(Constant(), clips[1:], RATE, tmp_path / "cache", jobs=1)
@@ -220,7 +244,7 @@ def test_silence_is_refused(tmp_path):
 )
 def test_a_renderer_that_breaks_its_contract_is_named(tmp_path, monkeypatch, returned, message):
     monkeypatch.setitem(globals(), "what_odd_does", lambda: returned)
-    with pytest.raises(PluginError, match=f"clip 'a': The renderer 'odd' .*{message}"):
+    with pytest.raises(PluginError, match=f"Clip 'a': The renderer 'odd' .*{message}"):
         render_one(Odd(), clip(tmp_path, "a"), tmp_path / "cache")
 
 
@@ -244,7 +268,7 @@ def test_a_missing_dependency_stays_what_it_is(tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "cache").write_text("a file, not a folder")
-    with pytest.raises(DataError, match=r"Cannot write renders to .*PIANOBENCH_CACHE"):
+    with pytest.raises(StoreError, match=r"Cannot write renders to .*PIANOBENCH_CACHE"):
         render_one(Constant(), clip(tmp_path, "a"), tmp_path / "cache")
 
 
@@ -254,7 +278,7 @@ def test_a_full_disk_stops_the_run_at_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(render, "write_flac", full)
     clips = [clip(tmp_path, name, pitch=60 + i) for i, name in enumerate("abc")]
-    with pytest.raises(DataError, match="No space left on device"):
+    with pytest.raises(StoreError, match="No space left on device"):
         render_clips(Constant(), clips, RATE, tmp_path / "cache", jobs=1)
     assert len(played) == 1
 
@@ -285,21 +309,64 @@ def test_files_that_are_no_renders_are_passed_over(tmp_path):
     assert render_one(Constant(), one, tmp_path / "cache") == rendered
 
 
-def test_a_damaged_file_is_noticed_when_it_is_read(tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[: len(content) // 2], lambda _: b"", lambda _: b"junk" * 100],
+    ids=["cut", "empty", "junk"],
+)
+def test_a_damaged_file_is_noticed_and_removed_and_the_next_run_makes_it_anew(tmp_path, damage):
+    one = clip(tmp_path, "a")
+    rendered = render_one(Tone(), one, tmp_path / "cache")
+    whole = rendered.path.read_bytes()
+    rendered.path.write_bytes(damage(whole))
+    with pytest.raises(
+        AudioError, match=r"was damaged \(it cannot be read\) and has been removed. Run ag"
+    ):
+        rendered.waveform()
+    assert not rendered.path.exists()
+    assert render_one(Tone(), one, tmp_path / "cache") == rendered
+    assert rendered.path.read_bytes() == whole
+
+
+def test_a_file_with_the_samples_of_another_is_noticed_and_removed(tmp_path):
     rendered = render_one(Constant(), clip(tmp_path, "a"), tmp_path / "cache")
     other = render_one(Constant(level=0.25), clip(tmp_path, "b"), tmp_path / "cache")
     rendered.path.write_bytes(other.path.read_bytes())
-    with pytest.raises(AudioError, match="is damaged"):
+    with pytest.raises(AudioError, match=r"not those its name promises\) and has been removed"):
         rendered.waveform()
+    assert not rendered.path.exists()
+    assert other.path.exists()
+
+
+def test_a_damaged_file_that_cannot_be_removed_is_for_the_user_to_delete(tmp_path, monkeypatch):
+    rendered = render_one(Constant(), clip(tmp_path, "a"), tmp_path / "cache")
     rendered.path.write_bytes(b"")
-    with pytest.raises(AudioError, match="Cannot read"):
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(AudioError, match=r"cannot be removed: Permission denied\. Delete it"):
         rendered.waveform()
+
+
+def test_what_killed_runs_were_writing_is_removed_after_an_hour(tmp_path):
+    one = clip(tmp_path, "a")
+    rendered = render_one(Constant(), one, tmp_path / "cache")
+    stale, fresh = (rendered.path.parent / name for name in (".0.part", ".1.part"))
+    for path, age_s in ((stale, 3700), (fresh, 3500)):
+        path.touch()
+        os.utime(path, times=(time.time() - age_s,) * 2)
+    render_one(Constant(), one, tmp_path / "cache")
+    assert not stale.exists()
+    assert fresh.exists()
+    assert rendered.path.exists()
 
 
 def test_several_processes_make_the_same_samples_as_one(tmp_path):
     clips = [clip(tmp_path, name, pitch=60 + i) for i, name in enumerate("abcd")]
     clips[1].midi.write_bytes(b"junk")
-    with pytest.raises(MidiError, match="clip 'b'"):
+    with pytest.raises(MidiError, match="Clip 'b'"):
         render_clips(Tone(), clips, RATE, tmp_path / "two", jobs=2)
     kept = sorted(path.name for path in (tmp_path / "two").rglob("*.flac"))
     del clips[1]

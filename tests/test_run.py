@@ -83,7 +83,7 @@ def test_trackers_hear_of_the_start_and_the_end(place: Workplace, tmp_path: Path
     run(plan_run(config, registry), registry, place)
     import sys
 
-    heard = sys.modules["pianobench_plugin_tracker"].heard
+    heard = next(m for n, m in sys.modules.items() if "plugin_tracker" in n).heard
     assert heard == [("started", "midi-stats"), ("finished", ["piece"])]
 
 
@@ -119,7 +119,7 @@ def test_what_peeking_would_have_claimed_is_kept_and_rescored(place: Workplace) 
     assert rescore(folder, result, plan.dataset, corpus) == []
     claim = folder / piece.optimism.predictions
     claim.write_text(claim.read_text().replace("0.5", "0.6", 1))
-    assert any("test-fold" in line for line in rescore(folder, result, plan.dataset, corpus))
+    assert any("optimism" in line for line in rescore(folder, result, plan.dataset, corpus))
 
 
 def test_a_result_that_stopped_on_the_scored_fold_is_flagged_and_not_ranked(

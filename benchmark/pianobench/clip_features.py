@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .components import AudioEncoder, Pooling, ScoreEncoder
-from .errors import EncodingError, PianobenchError
+from .errors import EncodingError, PianobenchError, PluginError
 from .forward import encode_waveform
 from .pooling import pool
 from .sources import NoteSource, WaveformSource
@@ -67,11 +67,25 @@ _loaded: dict[tuple[type[AudioEncoder], str, str], Loaded] = {}
 
 
 def load_encoder(encoder: AudioEncoder, device: str) -> Loaded:
-    """Load an encoder, or find it as it was loaded before."""
+    """Load an encoder, or find it as it was loaded before.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be loaded; what it raises deliberately is left as it is.
+    """
     key = (type(encoder), encoder.model_dump_json(), device)
     if key not in _loaded:
         forget_loaded()
-        _loaded[key] = encoder.load(device)
+        try:
+            _loaded[key] = encoder.load(device)
+        except PianobenchError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"The encoder {encoder.name!r} cannot be loaded on {device!r}: "
+                f"{type(error).__name__}: {error}. `bench check {encoder.name}` tries it alone."
+            ) from error
     return _loaded[key]
 
 
@@ -88,6 +102,8 @@ def _frames_of_notes(encoder: ScoreEncoder, clip: Clip) -> Frames:
         raise
     except Exception as error:
         raise EncodingError(f"{who} failed: {type(error).__name__}: {error}.") from error
+    if not isinstance(frames, Frames):
+        raise EncodingError(f"{who} returned {type(frames).__name__}; expected Frames.")
     if len(frames.values) != encoder.layers + 1:
         raise EncodingError(
             f"{who} returned {len(frames.values)} states; its layers = {encoder.layers} promises "

@@ -74,6 +74,13 @@ class RunConfig(BaseModel):
             raise ValueError("name at least one, and each once")
         return given
 
+    @field_validator("seeds")
+    @classmethod
+    def _in_order(cls, given: tuple[int, ...]) -> tuple[int, ...]:
+        if min(given) < 0:
+            raise ValueError("a seed is a whole number from 0")
+        return tuple(sorted(given))
+
     def canonical(self) -> str:
         """Return the configuration as JSON whose text depends on its content only."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
@@ -156,7 +163,13 @@ def apply_settings(given: dict[str, Any], settings: Sequence[str]) -> None:
             raise UnknownNameError("part of a run (in --set)", part, parts)
         if given.get(part) is None:
             raise UsageError(f"--set {setting!r}: name the {part} with --{part} as well.")
-        choice = Choice.model_validate(given[part])
+        try:
+            choice = Choice.model_validate(given[part])
+        except ValidationError as error:
+            raise UsageError(
+                f"The {part} is given as {given[part]!r}; name it, or give a table with its name "
+                "and options."
+            ) from error
         try:
             value = json.loads(text)
         except json.JSONDecodeError:

@@ -27,6 +27,7 @@ from .clip_features import (
 )
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import DataError, EncodingError, PianobenchError
+from .failures import together
 from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
 from .forward import PRECISION
 from .layers import Merge, merge
@@ -198,7 +199,7 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
             elif isinstance(outcome, DataError | EncodingError):
                 failures[sources[index].clip.id] = outcome
                 if len(failures) >= _HOPELESS and not (rows or stored):
-                    raise _together(
+                    raise together(
                         failures, f"None of the first {len(failures)} clips can be encoded."
                     )
             else:
@@ -209,7 +210,7 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
     store.merge()
     if failures:
         count = f"{len(failures)} of {len(sources)} clips cannot be encoded"
-        raise _together(failures, f"{count}; the others are, and are kept.")
+        raise together(failures, f"{count}; the others are, and are kept.")
     return audio_s
 
 
@@ -235,11 +236,3 @@ def _describe(encoder: Encoder, pooling: Pooling, fingerprint: str) -> dict[str,
             "precision": PRECISION,
         }
     return described
-
-
-def _together(failures: Mapping[str, PianobenchError], what: str) -> PianobenchError:
-    """Make one error of many; its class is that of the first."""
-    first = next(iter(failures.values()))
-    named = " ".join(f"Clip {clip!r}: {error}" for clip, error in list(failures.items())[:3])
-    more = f" And {len(failures) - 3} more." if len(failures) > 3 else ""
-    return type(first)(f"{what} {named}{more}")

@@ -75,6 +75,10 @@ class UnknownNameError(UsageError):
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(f"There is no {what} named {name!r}.{guess} Known: {', '.join(names)}.")
+        self._given = (what, name, names)
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        return type(self), self._given
 
 
 class PluginError(PianobenchError):
@@ -118,7 +122,7 @@ class StatisticsError(PianobenchError, ValueError):
 
 
 class WorkerError(PianobenchError):
-    """A worker process that was killed, most likely for lack of memory."""
+    """A worker process that was killed, or an error in one that cannot be sent back as it is."""
 
 
 class ResultError(PianobenchError):

@@ -2,7 +2,8 @@
 
 What enters: features [clip, feature], a corpus, a split and a head. What leaves: one prediction
 per seed, clip and dimension, each made by a model that never saw the clip's fold. Whatever a head
-selects, it selects inside the training part, with an inner split by the protocol's own unit.
+selects, it selects inside the training part, with an inner split that keeps the protocol's unit
+whole (of `unseen`, the passage).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .components import Head, NetworkHead, Predictor
-from .errors import StatisticsError, UsageError
+from .errors import PianobenchError, PluginError, StatisticsError, UsageError
 from .parallel import run_where_it_pays
 from .progress import track
 from .split import inner_groups
@@ -154,6 +155,26 @@ def _scoring_folds(split: Split, clips: int) -> NDArray[np.str_]:
     return folds.astype(np.str_)
 
 
+def _fit(
+    head: Head,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    member: _Member,
+    weight: NDArray[np.float64],
+) -> Predictor:
+    try:
+        return head.fit(x, y, groups, member.seed, weight)
+    except PianobenchError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"The head {head.name!r} failed to fit fold {member.fold.name!r} (seed {member.seed}) "
+            f"of {len(x)} clips and {x.shape[1]} features: {type(error).__name__}: {error}. `bench "
+            f"check {head.name}` shows which promise it breaks."
+        ) from error
+
+
 def _fit_and_predict(
     material: _Material, member: _Member
 ) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
@@ -166,7 +187,7 @@ def _fit_and_predict(
         peeked = (x_test, material.y[test]) if material.peek else None
         predictor = train_network(head, x, y, groups, member.seed, weight, validation=peeked)
     else:
-        predictor = head.fit(x, y, groups, member.seed, weight)
+        predictor = _fit(head, x, y, groups, member, weight)
     predicted = np.asarray(predictor.predict(x_test), dtype=np.float64)
     expected = (len(x_test), y.shape[1])
     if predicted.shape != expected or not np.isfinite(predicted).all():

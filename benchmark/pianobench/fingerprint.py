@@ -6,22 +6,20 @@ Facts such as a name or a revision are promises; a fingerprint is measured.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .components import AudioEncoder, Pooling, ScoreEncoder
-from .errors import EncodingError, UsageError
+from .errors import EncodingError, PianobenchError, UsageError
 from .forward import encode_waveform
-from .notes import Notes, write_notes
 from .pooling import pool
+from .probes import probe_midi
 from .values import Clip, Frames
 
-__all__ = ["fingerprint_audio", "fingerprint_pooling", "fingerprint_score", "probe_notes"]
+__all__ = ["fingerprint_audio", "fingerprint_pooling", "fingerprint_score"]
 
 PROBE_S = 2.0
 
@@ -58,17 +56,17 @@ def fingerprint_score(encoder: ScoreEncoder) -> str:
     """
     if encoder.requires != ("midi",):
         return f"revision {encoder.revision}"
-    with tempfile.TemporaryDirectory() as folder:
-        midi = Path(folder) / "probe.mid"
-        write_notes(midi, probe_notes())
+    with probe_midi() as midi:
         try:
             frames = encoder.encode(Clip("probe", midi=midi))
+            return _digest([frames.values, frames.times_s])
+        except PianobenchError:
+            raise
         except Exception as error:
             raise EncodingError(
                 f"The encoder {encoder.name!r} failed on the notes that its fingerprint is taken "
                 f"from: {type(error).__name__}: {error}."
             ) from error
-    return _digest([frames.values, frames.times_s])
 
 
 def fingerprint_pooling(pooling: Pooling) -> str:
@@ -92,22 +90,6 @@ def fingerprint_pooling(pooling: Pooling) -> str:
             "need one that is not, such as mean."
         ) from error
     return _digest([pooled])
-
-
-def probe_notes() -> Notes:
-    """Sixteen chords of two notes with some rubato, dynamics and pedal, 9 s long."""
-    beat = np.arange(16)
-    onset = np.repeat(0.5 * beat + 0.03 * np.sin(beat), 2) + np.tile([0.0, 0.015], 16)
-    time = np.arange(0.25, 8.0, 0.5)
-    return Notes(
-        onset=onset,
-        offset=onset + np.repeat(0.4 + 0.2 * np.cos(beat), 2),
-        pitch=np.column_stack([60 + beat * 7 % 12, 40 + beat * 5 % 12]).ravel().astype(np.int64),
-        velocity=np.column_stack([60 + 2 * beat, 70 - beat]).ravel().astype(np.int64),
-        control_time=time,
-        control_number=np.full(len(time), 64, dtype=np.int64),
-        control_value=np.tile([127, 0, 80, 30], 4).astype(np.int64),
-    )
 
 
 def _probe_signals(samples: int, sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -58,6 +58,7 @@ def draw_forest(path: Path, estimates: Sequence[Estimate], axis: str, title: str
         raise DependencyError(
             'Drawing needs matplotlib: pip install "pianobench[page]".'
         ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": "pianobench", "font.size": 9}):
         figure = Figure(figsize=(7.0, 1.1 + 0.28 * len(estimates)), layout="constrained")
         axes = figure.subplots()

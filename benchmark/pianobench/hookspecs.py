@@ -66,5 +66,5 @@ def bench_run_finished(result: dict[str, Any]) -> None:
 
         @hookimpl
         def bench_run_finished(result):
-            tracker.log(r2=result["protocols"]["piece"]["metrics"]["r2"])
+            tracker.log(r2=result["protocols"]["piece"]["scores"]["metrics"]["r2"])
     """

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from .errors import WorkerError
 
@@ -60,7 +63,9 @@ def run_all(
     """
     if jobs <= 1 or len(tasks) <= 1:
         for index, task in enumerate(tasks):
-            yield index, _outcome(function, task)
+            with threadpool_limits(1):
+                outcome = _outcome(function, task)
+            yield index, outcome
         return
     saved = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
@@ -135,4 +140,13 @@ def _outcome(function: Callable[[T], R], task: T) -> R | Exception:
     try:
         return function(task)
     except Exception as error:  # noqa: BLE001 - the caller decides what a failed task means
-        return error
+        return error if _travels(error) else WorkerError(f"{type(error).__name__}: {error}")
+
+
+def _travels(error: Exception) -> bool:
+    """Tell whether an exception can be pickled; one that cannot would look like a killed worker."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was pickled here
+    except Exception:  # noqa: BLE001 - constructors fail in any way they like
+        return False
+    return True

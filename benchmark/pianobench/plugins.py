@@ -8,6 +8,7 @@ might have held. Two components of one kind and name are an error that names bot
 from __future__ import annotations
 
 import copyreg
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
@@ -191,7 +192,7 @@ def _origin(entry: EntryPoint) -> str:
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError("there is no such file")
-    name = f"pianobench_plugin_{path.stem}"
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
@@ -212,9 +213,14 @@ def _reduce(path: Path, component: Component) -> tuple[Any, ...]:
 
 def _rebuild(path: Path, class_name: str, options: dict[str, Any]) -> Component:
     # A worker process knows nothing of --plugin: the file travels with the component.
-    module = sys.modules.get(f"pianobench_plugin_{path.stem}") or _import_file(path)
+    module = sys.modules.get(_module_name(path)) or _import_file(path)
     component: Component = getattr(module, class_name)(**options)
     return component
+
+
+def _module_name(path: Path) -> str:
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    return f"pianobench_plugin_{path.stem}_{place}"
 
 
 def _check_class(component: object) -> None:

@@ -7,7 +7,8 @@ silence. The length depends on the notes alone, so it is the same for every inst
 never normalised: loudness is a label.
 
 A file is named by the MIDI file's digest, the samples' digest and their number, in a folder named
-by everything else that the samples depend on. So a listing of the folder is the index: nothing is
+by everything else that the samples depend on, with what the renderer makes of fixed notes: an
+edited renderer renders anew. So a listing of the folder is the index: nothing is
 decoded to find out what is there, concurrent runs share, and a run killed at any instant resumes.
 """
 
@@ -16,7 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,11 +28,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import quantise, read_flac, samples_digest, write_flac
+from .audio import PART, quantise, read_flac, samples_digest, write_flac
 from .components import Renderer
-from .errors import AudioError, DataError, DependencyError, MidiError, PianobenchError, PluginError
+from .errors import (
+    AudioError,
+    DependencyError,
+    MidiError,
+    PianobenchError,
+    PluginError,
+    StoreError,
+)
+from .failures import together
 from .notes import Notes, read_notes
 from .parallel import run_all
+from .probes import probe_midi
 from .progress import track
 from .values import Clip
 
@@ -41,6 +53,9 @@ TAIL_S = Renderer.tail_s
 """Kept after the last note-off; a renderer goes on at least this long."""
 FADE_S = 0.5
 """Length of the half cosine at the end."""
+# Enough for several keys, velocities and the pedal, and short for a renderer that is slow.
+_PROBE_CHORDS = 4
+_STALE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +88,39 @@ class Rendered:
         Raises
         ------
         AudioError
-            If the file was removed, cut or changed.
+            If the file was removed, cut or changed. It is removed, so that the next run makes it
+            anew.
         """
-        waveform = read_flac(self.path)
+        try:
+            waveform = read_flac(self.path)
+        except AudioError as error:
+            raise self._remove("it cannot be read") from error
         if samples_digest(waveform) != self.digest:
-            raise AudioError(
-                f"The cached render {self.path} is damaged: its samples are not those its name "
-                "promises. Delete it and run again."
-            )
+            raise self._remove("its samples are not those its name promises")
         return waveform
 
-
-class _CacheError(DataError):
-    """The cache cannot be written, so that going on is of no use."""
+    def _remove(self, why: str) -> AudioError:
+        damaged = f"The cached render {self.path} was damaged ({why})"
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            return AudioError(
+                f"{damaged} and cannot be removed: {error.strerror}. Delete it and run again."
+            )
+        return AudioError(f"{damaged} and has been removed. Run again to render it anew.")
 
 
 _NAME = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})\.(\d+)\.flac")
-_EXPECTED = (MidiError, AudioError, PluginError, DependencyError, _CacheError)
+_OF_A_CLIP = (MidiError, AudioError, PluginError, DependencyError)
 
 
 def render_clips(
     renderer: Renderer, clips: Iterable[Clip], sample_rate: int, cache: Path, jobs: int
 ) -> dict[str, Rendered]:
     """Render every clip that has no recording, unless the cache holds it.
+
+    Without such a clip neither the renderer nor the cache is touched. A renderer that is not
+    reproducible finds nothing of its own in the cache.
 
     Parameters
     ----------
@@ -120,16 +145,20 @@ def render_clips(
         If clips cannot be rendered, with their names, after all others are rendered and kept.
     DependencyError
         If the renderer needs something that is not installed.
-    DataError
+    StoreError
         If the cache cannot be written.
     """
+    silent = [clip for clip in clips if clip.audio is None]
+    if not silent:
+        return {}
     folder = cache / _namespace(renderer, sample_rate)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
     failures: dict[str, PianobenchError] = {}
-    sources = _sources([clip for clip in clips if clip.audio is None], failures)
+    _remove_stale(folder)
+    sources = _sources(silent, failures)
     found = _listing(folder, sample_rate)
     missing: dict[str, str] = {}  # equal MIDI files are rendered once
     for clip, source in sources.items():
@@ -141,12 +170,13 @@ def render_clips(
     for index, outcome in track(work, len(tasks), "render"):
         if isinstance(outcome, Rendered):
             found[tasks[index].key] = outcome
-        elif isinstance(outcome, _EXPECTED) and not isinstance(outcome, _CacheError):
+        elif isinstance(outcome, _OF_A_CLIP):
             failures[names[index]] = outcome
         else:
             raise outcome
     if failures:
-        raise _together(failures, len(sources.keys() | failures.keys()))
+        count = f"{len(failures)} of {len(silent)} clips cannot be rendered"
+        raise together(failures, f"{count}; the others are, and are kept.")
     return {clip: found[source.key] for clip, source in sources.items()}
 
 
@@ -156,11 +186,29 @@ def _namespace(renderer: Renderer, sample_rate: int) -> str:
         renderer.name,
         renderer.options,
         renderer.version(),
+        _probed(renderer, sample_rate),
         sample_rate,
         {"lead_s": LEAD_S, "tail_s": TAIL_S, "fade_s": FADE_S, "fade": "cosine", "bits": 16},
     ]
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     return f"{renderer.name}-{sample_rate}-{digest[:16]}"
+
+
+def _probed(renderer: Renderer, sample_rate: int) -> str:
+    """Digest of what a renderer makes of fixed notes."""
+    with probe_midi(_PROBE_CHORDS) as midi:
+        try:
+            return samples_digest(quantise(renderer.render(midi, sample_rate)))
+        except Exception as error:  # noqa: BLE001 - a fault is told with the clip that shows it
+            return type(error).__name__
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed runs were writing; a file of a run that goes on is seconds old."""
+    for part in folder.glob(f".*{PART}"):
+        with suppress(OSError):  # another run may have removed it
+            if time.time() - part.stat().st_mtime > _STALE_S:
+                part.unlink()
 
 
 class _Source(NamedTuple):
@@ -203,7 +251,7 @@ def _render_one(renderer: Renderer, sample_rate: int, folder: Path, source: _Sou
     notes = read_notes(midi)
     try:
         samples = renderer.render(midi, sample_rate)
-    except _EXPECTED:
+    except _OF_A_CLIP:
         raise
     except Exception as error:
         raise PluginError(
@@ -250,20 +298,8 @@ def _crop(samples: NDArray[np.float32], notes: Notes, sample_rate: int) -> NDArr
     return cropped
 
 
-def _unwritable(folder: Path, error: OSError) -> _CacheError:
-    return _CacheError(
+def _unwritable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
         f"Cannot write renders to {folder}: {error.strerror}. Make room or make it writable, or "
         "set PIANOBENCH_CACHE to another folder; what is rendered is kept."
-    )
-
-
-def _together(failures: Mapping[str, PianobenchError], total: int) -> PianobenchError:
-    """Make one error of many; its class is that of the first."""
-    named = [f"clip {clip!r}: {error}" for clip, error in list(failures.items())[:3]]
-    first = next(iter(failures.values()))
-    kind = next(kind for kind in _EXPECTED if isinstance(first, kind))
-    more = f" And {len(failures) - len(named)} more." if len(failures) > len(named) else ""
-    return kind(
-        f"{len(failures)} of {total} clips cannot be rendered; the others are, and are kept. "
-        f"{' '.join(named)}{more}"
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -29,10 +31,13 @@ __all__ = [
     "list_results",
     "predictions_name",
     "read_result",
+    "result_folder",
+    "result_name",
     "writing",
 ]
 
 SCHEMA_VERSION = 1
+_ABANDONED_S = 24 * 3600.0
 
 
 class _Record(BaseModel):
@@ -47,6 +52,8 @@ class ComponentRecord(_Record):
     origin: str
     """Distribution and version, or file."""
     options: dict[str, Any]
+    changed: dict[str, Any] = {}
+    """The options that are not the component's defaults."""
     licence: str
     citation: str
     facts: dict[str, Any] = {}
@@ -62,7 +69,9 @@ class DataRecord(_Record):
     clips: int
     dimensions: list[str]
     ceiling: Ceiling | None = None
-    """Noise ceiling of R2; None where the corpus has no raw ratings."""
+    """Noise ceiling of R2; None where the corpus has no raw ratings, or too few of them."""
+    ceiling_limit: str = ""
+    """Why ratings gave no ceiling."""
 
 
 class OptimismRecord(_Record):
@@ -108,6 +117,13 @@ class Result(_Record):
     timings_s: dict[str, float]
 
 
+def result_name(config: RunConfig) -> str:
+    """Name of a run: what was run, and the digest that tells it from its variants."""
+    chosen = (config.dataset, config.encoder, config.renderer, config.head)
+    names = [choice.name.replace("/", "_") for choice in chosen if choice is not None]
+    return "-".join([*names, config.digest[:8]])
+
+
 def predictions_name(protocol: str, selection: str = "nested") -> str:
     """Name of the predictions file of a protocol; those of another selection say so."""
     return (
@@ -134,28 +150,43 @@ class writing:  # noqa: N801 - reads as a statement: with writing(...) as folder
 
     def __init__(self, results: Path, name: str) -> None:
         self._final = results / name
-        self._partial = results / f".{name}.partial"
 
     def __enter__(self) -> Path:
+        results = self._final.parent
         try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir(parents=True)
-            (self._partial / "probe").touch()
-            (self._partial / "probe").unlink()
+            results.mkdir(parents=True, exist_ok=True)
+            _sweep(results)
+            self._partial = _beside(self._final)
         except OSError as error:
             raise ResultError(
-                f"Cannot write results into {self._final.parent}: {error.strerror}. Name another "
-                "folder with --results."
+                f"Cannot write results into {results}: {error.strerror}. Name another folder with "
+                "--results."
             ) from error
         return self._partial
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
+        if kind is None:
+            self._partial.chmod(0o755)
+            # Two renames, so that no kill leaves half a result under the name.
+            replaced = _beside(self._final)
+            if self._final.exists():
+                self._final.rename(replaced / "old")
+            self._partial.rename(self._final)
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
             shutil.rmtree(self._partial, ignore_errors=True)
-            return
-        if self._final.exists():
-            shutil.rmtree(self._final)
-        self._partial.rename(self._final)
+
+
+def _beside(final: Path) -> Path:
+    """Make a folder of this run's own, so that two runs of one configuration do not meet."""
+    return Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent))
+
+
+def _sweep(results: Path) -> None:
+    """Remove what killed runs left behind."""
+    for path in results.glob(".*.partial"):
+        if time.time() - path.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def save(result: Result, folder: Path) -> None:
@@ -177,7 +208,7 @@ def read_result(folder: Path) -> Result:
     ResultError
         If it is absent, of an unknown schema version or not what this version writes.
     """
-    path = folder if folder.name == "result.json" else folder / "result.json"
+    path = result_folder(folder) / "result.json"
     try:
         given: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -196,6 +227,11 @@ def read_result(folder: Path) -> Result:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ResultError(f"{path} is damaged at {where}: {first['msg']}.") from error
+
+
+def result_folder(path: Path) -> Path:
+    """Folder of a result that is named by itself or by its ``result.json``."""
+    return path.parent if path.name == "result.json" else path
 
 
 def list_results(results: Path) -> list[Path]:

@@ -20,36 +20,38 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .audit import audit
-from .ceiling import ceiling_of
-from .components import AudioEncoder, Component, Dataset, Head, Pooling, Renderer, ScoreEncoder
+from .components import (
+    AudioEncoder,
+    Component,
+    Dataset,
+    Head,
+    NetworkHead,
+    Pooling,
+    Renderer,
+    ScoreEncoder,
+)
 from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
 from .errors import UnknownNameError, UsageError
-from .evaluate import OutOfFold, evaluate
+from .evaluate import evaluate
 from .layers import select_layers
 from .parallel import usable_cores
 from .plugins import Registry
 from .pooling import create_pooling
-from .predictions import file_digest, read_predictions, write_predictions
+from .predictions import write_predictions
+from .record import data_record, protocol_record
 from .render import Rendered, render_clips
-from .result import (
-    ComponentRecord,
-    DataRecord,
-    OptimismRecord,
-    ProtocolRecord,
-    Result,
-    predictions_name,
-    save,
-    writing,
-)
-from .score import claimed_r2, score
+from .result import ComponentRecord, Result, predictions_name, result_name, save, writing
 from .split import PROTOCOLS, load_split
-from .values import Corpus, Split
+from .values import Corpus
 
 __all__ = ["Plan", "Workplace", "plan_run", "run"]
 
+_LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
+    *("torch", "transformers"),
+)
 QUICK_PROTOCOLS = ("piece", "unseen", "work")
 SLOW_PROTOCOLS = ("piece",)
 
@@ -80,11 +82,8 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Name of the result: what was run, and the digest that tells it from its variants."""
-        parts = [self.dataset.name, self.encoder.name]
-        if self.renderer is not None:
-            parts.append(self.renderer.name)
-        return "-".join([*parts, self.head.name, self.config.digest[:8]])
+        """Name of the result."""
+        return result_name(self.config)
 
 
 def plan_run(config: RunConfig, registry: Registry) -> Plan:
@@ -116,6 +115,12 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     for protocol in protocols:
         if protocol not in PROTOCOLS:
             raise UnknownNameError("protocol", protocol, PROTOCOLS)
+    peeks = config.optimism or config.selection == "test-fold"
+    if peeks and not isinstance(head, NetworkHead):
+        raise UsageError(
+            f"--optimism and --selection test-fold are about training that stops early, and the "
+            f"head {head.name!r} does not. Choose a network head such as mlp, or leave them out."
+        )
     layers = config.layers or encoder.default_layers
     filled = config.model_copy(
         update={
@@ -138,6 +143,8 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         )
         if component is not None
     }
+    parts = [registry.find("pooling", part).origin for part in pooled.name.split("+")]
+    origins["pooling"] = ", ".join(dict.fromkeys(parts))
     return Plan(
         filled,
         dataset,
@@ -167,7 +174,10 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
     with writing(workplace.results, plan.name) as folder:
         registry.hook.bench_run_started(config=plan.config.model_dump(mode="json"))
         with _timed(timings, "load"):
-            corpus = load_corpus(plan.dataset, workplace.data_root)
+            corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
+            # Every score needs passages: better to learn that now than after fitting.
+            corpus.group("passage")
+            data = data_record(corpus)
             splits = {
                 protocol: load_split(corpus, protocol, plan.dataset)
                 for protocol in plan.config.protocols or ()
@@ -196,29 +206,31 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         )
         with _timed(timings, "evaluate"):
             predicted = fit(selection=plan.config.selection)
-        with _timed(timings, "score"):
-            protocols = {
-                protocol: _record(plan, corpus, split, found, folder)
-                for (protocol, split), found in zip(splits.items(), predicted, strict=True)
-            }
+            for protocol, found in zip(splits, predicted, strict=True):
+                write_predictions(folder / predictions_name(protocol), corpus, found)
         if plan.config.optimism:
             with _timed(timings, "optimism"):
                 for protocol, found in zip(splits, fit(selection="test-fold"), strict=True):
-                    claim = {"optimism": _optimism(corpus, protocol, found, folder)}
-                    protocols[protocol] = protocols[protocol].model_copy(update=claim)
+                    path = folder / predictions_name(protocol, "test-fold")
+                    write_predictions(path, corpus, found)
+        with _timed(timings, "score"):
+            protocols = {
+                protocol: protocol_record(
+                    folder,
+                    corpus,
+                    split,
+                    plan.config.selection,
+                    found.selected,
+                    optimism=plan.config.optimism,
+                )
+                for (protocol, split), found in zip(splits.items(), predicted, strict=True)
+            }
         result = Result(
             name=plan.name,
             pianobench=version("pianobench"),
             config=plan.config,
             config_digest=plan.config.digest,
-            data=DataRecord(
-                dataset=corpus.name,
-                version=corpus.version,
-                digest=corpus.digest,
-                clips=len(corpus.clips),
-                dimensions=[dimension.name for dimension in corpus.dimensions],
-                ceiling=ceiling_of(corpus),
-            ),
+            data=data,
             components=_records(plan, encoded),
             protocols=protocols,
             environment=_environment(workplace),
@@ -252,41 +264,6 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
     )
 
 
-def _record(
-    plan: Plan, corpus: Corpus, split: Split, predicted: OutOfFold, folder: Path
-) -> ProtocolRecord:
-    path = folder / predictions_name(split.protocol)
-    write_predictions(path, corpus, predicted)
-    report = audit(corpus, split)
-    flags = list(report.flags)
-    nested = plan.config.selection == "nested"
-    if not nested:
-        flags.append("training stopped on the fold that is scored")
-    return ProtocolRecord(
-        unit=list(split.unit),
-        folds=len(split.folds),
-        split_digest=split.digest,
-        ranked=PROTOCOLS[split.protocol].ranked and report.ok and nested,
-        flags=flags,
-        audit=report.as_json(),
-        predictions=path.name,
-        predictions_sha256=file_digest(path),
-        seeds=list(predicted.seeds),
-        selected=[dict(choice) for choice in predicted.selected],
-        scores=score(corpus, read_predictions(path, corpus), split.protocol),
-    )
-
-
-def _optimism(corpus: Corpus, protocol: str, predicted: OutOfFold, folder: Path) -> OptimismRecord:
-    path = folder / predictions_name(protocol, "test-fold")
-    write_predictions(path, corpus, predicted)
-    return OptimismRecord(
-        predictions=path.name,
-        predictions_sha256=file_digest(path),
-        r2=claimed_r2(corpus, read_predictions(path, corpus)),
-    )
-
-
 def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
     facts: dict[str, dict[str, Any]] = {
         "encoder": {
@@ -312,12 +289,25 @@ def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
             name=component.name,
             origin=plan.origins.get(kind, ""),
             options=component.options,
+            changed=_changed(component),
             licence=component.licence,
             citation=component.citation,
             facts=facts.get(kind, {}),
         )
         for kind, component in components.items()
         if component is not None
+    }
+
+
+def _changed(component: Component) -> dict[str, Any]:
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in type(component).model_fields.items()
+    }
+    return {
+        name: value
+        for name, value in component.options.items()
+        if getattr(component, name) != defaults[name]
     }
 
 
@@ -335,7 +325,7 @@ def _environment(workplace: Workplace) -> dict[str, str]:
         "device": workplace.device,
         "processes": str(workplace.jobs),
     }
-    for library in ("numpy", "scipy", "scikit-learn", "torch", "transformers"):
+    for library in _LIBRARIES:
         try:
             found[library] = version(library)
         except PackageNotFoundError:

@@ -94,7 +94,7 @@ def score(corpus: Corpus, predictions: Predictions, protocol: str) -> Scores:
     if not PROTOCOLS[protocol].interval:
         limits.append(f"no interval: the units of {protocol!r} are too few, or share music")
     else:
-        for scope in (_passage_intervals, _performer_intervals):
+        for scope in (_passage_intervals, _resampled_intervals, _performer_intervals):
             try:
                 intervals += scope(corpus, predictions)
             except (SplitError, StatisticsError) as error:
@@ -123,12 +123,21 @@ def _passage_intervals(corpus: Corpus, predictions: Predictions) -> list[Interva
     clips = predictions.clips
     targets, mean = corpus.targets[clips], predictions.mean[None]
     passages = corpus.group("passage")[clips]
-    bootstrap = statistics.bootstrap_interval(
-        targets, mean, passages, seed=_RESAMPLING_SEED, resamples=_RESAMPLES
-    )
     jackknife = statistics.jackknife_t(targets, mean, passages)
+    return [_t_record("C", "jackknife-t", _with_seeds(jackknife, targets, predictions))]
+
+
+def _resampled_intervals(corpus: Corpus, predictions: Predictions) -> list[IntervalRecord]:
+    """Show beside it what the bootstraps say, where a resample is defined (scope C)."""
+    clips = predictions.clips
+    bootstrap = statistics.bootstrap_interval(
+        corpus.targets[clips],
+        predictions.mean[None],
+        corpus.group("passage")[clips],
+        seed=_RESAMPLING_SEED,
+        resamples=_RESAMPLES,
+    )
     return [
-        _t_record("C", "jackknife-t", _with_seeds(jackknife, targets, predictions)),
         _bootstrap_record("percentile", bootstrap.percentile),
         _bootstrap_record("bca", bootstrap.bca),
     ]

@@ -27,18 +27,22 @@ class Bounds(NamedTuple):
 class Row:
     """What a table shows of one result; None where it was not run or is not defined.
 
-    `r2` maps protocol to mean R2. The intervals, for new passages by these performers and for new
-    passages by new performers, and the metrics are those of the ranking protocol.
+    `options` are those that are not the defaults. `r2` maps protocol to mean R2. The intervals, for
+    new passages by these performers and for new passages by new performers, and the metrics are
+    those of the ranking protocol.
     """
 
     name: str
     dataset: str
+    version: str
     data_digest: str
+    split_digest: str
     encoder: str
     layers: str
     renderer: str
     pooling: str
     head: str
+    options: tuple[str, ...]
     seeds: int
     ranked: bool
     flags: tuple[str, ...]
@@ -62,12 +66,15 @@ class Row:
         return cls(
             name=result.name,
             dataset=result.data.dataset,
+            version=result.data.version,
             data_digest=result.data.digest,
+            split_digest="" if record is None else record.split_digest,
             encoder=config.encoder.name,
             layers=config.layers or "",
             renderer=_renderer(result),
             pooling="" if config.pooling is None else config.pooling.name,
             head="" if config.head is None else config.head.name,
+            options=_options(result),
             seeds=0 if record is None else len(record.seeds),
             ranked=record is not None and record.ranked,
             flags=tuple(flags),
@@ -115,6 +122,17 @@ def _bounds(record: ProtocolRecord | None, scope: str, method: str) -> Bounds | 
         if (interval.scope, interval.method) == (scope, method):
             return Bounds(interval.low, interval.high)
     return None
+
+
+def _options(result: Result) -> tuple[str, ...]:
+    """List what tells the row from one of the same names: options that are not the defaults."""
+    changed = [
+        f"{kind}.{option}={value}"
+        for kind, component in result.components.items()
+        for option, value in component.changed.items()
+        if (kind, option) != ("renderer", "instrument")
+    ]
+    return (*changed, *(["merge=mean"] if result.config.merge == "mean" else []))
 
 
 def _renderer(result: Result) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import ResultError
 from .reported import Reported, read_reported
 from .rows import RANKING, Bounds, Row, rank_rows, read_rows
 
@@ -57,6 +58,7 @@ def results_frame(rows: Sequence[Row]) -> pd.DataFrame:
                 "input": row.renderer,
                 "pooling": row.pooling,
                 "head": row.head,
+                "options": "; ".join(row.options),
                 RANKING: row.r2.get(RANKING),
                 **_ends("", row.interval),
                 **_ends("new performers ", row.interval_new_performers),
@@ -91,16 +93,18 @@ def write_leaderboard(folder: Path) -> list[Path]:
     list of Path
         The files written.
     """
+    if not (folder / "results").is_dir():
+        raise ResultError(f"There is no leaderboard at {folder}: it has no folder results/.")
     rows = read_rows(folder / "results")
     reported = read_reported(folder / "reported.json")
     parts = ["# Leaderboard", "", "Written by `bench leaderboard`; do not edit.", "", _NOTES]
     written = []
     for dataset in sorted({row.dataset for row in rows} | {r.dataset for r in reported}):
         parts += [f"## {dataset}", ""]
-        own = [row for row in rows if row.dataset == dataset]
-        if own:
+        for version, own in _by_version([row for row in rows if row.dataset == dataset]).items():
+            parts += [f"Version {version}, data {own[0].data_digest[:12]}.", ""]
             frame = results_frame(own)
-            path = folder / f"{dataset}.csv"
+            path = folder / f"{dataset}-{version}.csv"
             frame.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
             written.append(path)
             links = frame["result"].map("[files](results/{0})".format)
@@ -109,6 +113,23 @@ def write_leaderboard(folder: Path) -> list[Path]:
     readme = folder / "README.md"
     readme.write_text("\n".join(parts), encoding="utf-8")
     return [readme, *written]
+
+
+def _by_version(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Part a dataset's rows; refuse to rank together what was not measured alike."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.version, []).append(row)
+    for version, own in found.items():
+        ranked = [row for row in own if row.ranked]
+        for what in ("data_digest", "split_digest"):
+            strangers = [row for row in ranked if getattr(row, what) != getattr(ranked[0], what)]
+            if strangers:
+                raise ResultError(
+                    f"{ranked[0].name} and {strangers[0].name} cannot be ranked together: both are "
+                    f"of version {version}, but their {what} differs. Run one of them again."
+                )
+    return dict(sorted(found.items()))
 
 
 def _reported_part(reported: Sequence[Reported]) -> list[str]:

@@ -1,0 +1,38 @@
+"""Clips that failed while the others went on: one error tells of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .errors import (
+    AudioError,
+    DataError,
+    DependencyError,
+    EncodingError,
+    MidiError,
+    PianobenchError,
+    PluginError,
+)
+
+__all__ = ["together"]
+
+_NAMED = 3
+# Not the class itself: a plugin may derive one that takes more than a message.
+_KINDS = (MidiError, AudioError, DataError, EncodingError, PluginError, DependencyError)
+
+
+def together(failures: Mapping[str, PianobenchError], what: str) -> PianobenchError:
+    """Make one error of many.
+
+    Parameters
+    ----------
+    failures : mapping of str to PianobenchError
+        By clip id, at least one; the first decides what kind of error is made.
+    what : str
+        How many clips failed at what, as the sentence that the message begins with.
+    """
+    first = next(iter(failures.values()))
+    kind = next((kind for kind in _KINDS if isinstance(first, kind)), PianobenchError)
+    named = " ".join(f"Clip {clip!r}: {error}" for clip, error in list(failures.items())[:_NAMED])
+    more = f" And {len(failures) - _NAMED} more." if len(failures) > _NAMED else ""
+    return kind(f"{what} {named}{more}")
