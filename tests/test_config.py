@@ -30,6 +30,11 @@ def test_the_canonical_form_reads_back_as_the_same_configuration() -> None:
     assert again.digest == config.digest
 
 
+def test_seeds_may_be_named_or_counted_and_are_kept_in_order() -> None:
+    assert RunConfig.parse({**MINIMAL, "seeds": 3}, "test").seeds == (0, 1, 2)
+    assert RunConfig.parse({**MINIMAL, "seeds": [4, 1]}, "test").seeds == (1, 4)
+
+
 @given(st.permutations(["dataset", "encoder", "head", "layers"]))
 def test_the_digest_does_not_depend_on_the_order_of_settings(order: list[str]) -> None:
     values = {**MINIMAL, "head": "ridge", "layers": "last"}
@@ -43,7 +48,15 @@ def test_an_unknown_setting_names_the_nearest_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("merge", "sum"), ("seeds", []), ("seeds", [1, 1]), ("selection", "x")]
+    ("setting", "value"),
+    [
+        ("merge", "sum"),
+        ("seeds", []),
+        ("seeds", [1, 1]),
+        ("seeds", 0),
+        ("seeds", [-1]),
+        ("selection", "x"),
+    ],
 )
 def test_a_value_that_cannot_be_used_names_setting_value_and_source(
     setting: str, value: object

@@ -166,7 +166,9 @@ def test_a_bad_clip_is_named_after_the_others_are_stored(
     bad = corpus.clips[5].id
     waveforms[bad].path.write_bytes(b"fLaC")
     waveforms[corpus.clips[9].id].path.unlink()
-    with pytest.raises(AudioError, match=f"^2 of 47 clips .* are kept. Clip '{bad}': Cannot read"):
+    with pytest.raises(
+        AudioError, match=f"^2 of 47 clips .* are kept. Clip '{bad}': The cached render .*removed"
+    ):
         encode_corpus(Blocks(), corpus, Mean(), [0], waveforms=waveforms, cache=tmp_path / "cache")
     COUNTED.clear()
     for index in (5, 9):

@@ -62,6 +62,7 @@ class RunConfig(BaseModel):
     """How several layers become one vector."""
     protocols: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = (0,)
+    """The seeds, or how many: ``3`` is 0, 1 and 2."""
     selection: Literal["nested", "test-fold"] = "nested"
     """``test-fold`` stops training on the fold that is scored, as the study did; never ranked."""
     optimism: bool = False
@@ -73,6 +74,11 @@ class RunConfig(BaseModel):
         if given is not None and (not given or len(set(given)) != len(given)):
             raise ValueError("name at least one, and each once")
         return given
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _from_their_number(cls, given: Any) -> Any:
+        return tuple(range(given)) if isinstance(given, int) and given > 0 else given
 
     @field_validator("seeds")
     @classmethod

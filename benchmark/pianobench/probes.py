@@ -32,7 +32,7 @@ def probe_notes(chords: int = 16) -> Notes:
         offset=onset + np.repeat(0.4 + 0.2 * np.cos(beat), 2),
         pitch=np.column_stack([60 + beat * 7 % 12, 40 + beat * 5 % 12]).ravel().astype(np.int64),
         velocity=np.column_stack([60 + 2 * beat, 70 - beat]).ravel().astype(np.int64),
-        control_time=0.25 + 0.5 * beat,
+        control_time=np.arange(0.25, chords / 2, 0.5),
         control_number=np.full(chords, 64, dtype=np.int64),
         control_value=np.resize([127, 0, 80, 30], chords).astype(np.int64),
     )

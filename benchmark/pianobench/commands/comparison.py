@@ -44,12 +44,12 @@ def compare(
     from ..comparison_text import comparison_text, draw_comparison
 
     found = compare_models(_contenders(results, protocol, plugins, data_root), as_published)
-    if picture is not None:
-        draw_comparison(picture, found)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
         click.echo(comparison_text(found))
+    if picture is not None:
+        draw_comparison(picture, found)
 
 
 @click.command()

@@ -80,8 +80,9 @@ def run(
     click.echo(f"\nLeaderboard of {corpus.name} ({len(corpus.clips)} clips) in {results}\n")
     click.echo(terminal_table(rows))
     for protocol, record in result.protocols.items():
-        for flag in record.flags:
-            click.echo(f"{protocol}: {flag}")
+        missing = [limit for limit in record.scores.limits if record.ranked]
+        for line in [*record.flags, *missing]:
+            click.echo(f"{protocol}: {line}")
         if record.optimism is not None:
             honest, claimed = record.scores.metrics["r2"], record.optimism.r2
             click.echo(
@@ -99,8 +100,6 @@ def _config(asked: dict[str, Any]) -> RunConfig:
     given |= {name: value for name, value in asked.items() if value is not None}
     if asked["protocols"] is not None:
         given["protocols"] = tuple(p.strip() for p in asked["protocols"].split(","))
-    if asked["seeds"] is not None:
-        given["seeds"] = tuple(range(asked["seeds"]))
     given.setdefault("dataset", "percepiano" if given or settings else "demo")
     given.setdefault("encoder", "mel")
     apply_settings(given, settings)
