@@ -118,7 +118,8 @@ def test_submit_and_leaderboard_publish_a_result(
     assert bench("submit", result, "--leaderboard", tmp_path).code == 0
     assert bench("leaderboard", "--leaderboard", tmp_path).code == 0
     assert result.name in (tmp_path / "README.md").read_text()
-    assert (tmp_path / "demo.csv").read_text().count("\n") == 2
+    (table,) = tmp_path.glob("demo-*.csv")
+    assert table.read_text().count("\n") == 2
 
 
 def test_a_run_killed_while_it_works_resumes_without_redoing_what_is_done(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +47,7 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
     known = {*DEMO_COMMANDS, *DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    assert set(shown_commands()) <= known
+    assert set(shown_commands()) == known
 
 
 DEMO_COMMANDS = [
@@ -59,7 +61,9 @@ DATA_COMMANDS = [
 ]
 SLOW_DATA_COMMANDS = ["bench run --encoder mel --head ridge"]
 PUBLISHED_COMMANDS = [
-    "bench rescore leaderboard/results/NAME",
+    "bench rescore results/NAME",
+    "bench compare results/NAME results/OTHER",
+    "bench power results/NAME results/OTHER",
     "bench submit results/NAME",
     "bench leaderboard",
 ]
@@ -120,13 +124,50 @@ def test_every_published_row_agrees_with_its_predictions(
 
 
 def test_the_published_tables_are_those_of_the_published_rows(tmp_path: Path) -> None:
-    import shutil
-
     from pianobench.leaderboard import write_leaderboard
 
     shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
     for path in write_leaderboard(tmp_path / "leaderboard"):
         assert path.read_bytes() == (ROOT / "leaderboard" / path.name).read_bytes()
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_commands_on_stored_results_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
+    shutil.copytree(ROOT / "leaderboard" / "results", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    (name,) = [path.name for path in (tmp_path / "results").glob("*-midi-stats-kernel-ridge-*")]
+    (other,) = [path.name for path in (tmp_path / "results").glob("*-midi-stats-ridge-*")]
+    for command in PUBLISHED_COMMANDS:
+        typed = command.replace("NAME", name).replace("OTHER", other)
+        assert type_in(typed, monkeypatch) == 0, typed
+
+
+def test_the_table_of_the_readme_holds_published_numbers() -> None:
+    (published,) = (ROOT / "leaderboard").glob("percepiano-*.csv")
+    shown = re.findall(
+        r"^\| (\S+) \| ([^|]+?) \| (\S+) \| (\S+) \[(\S+), (\S+)\] \| (\S+) \| (\S+) \| (\S+) \|$",
+        (ROOT / "README.md").read_text(),
+        re.M,
+    )
+    with published.open(newline="") as file:
+        rows = {
+            (
+                row["encoder"],
+                row["input"],
+                row["head"],
+                *(f"{float(row[column]):.3f}" for column in COLUMNS),
+            )
+            for row in csv.DictReader(file)
+        }
+    assert len(shown) >= 5
+    assert set(shown) <= rows
+
+
+COLUMNS = ("piece", "low", "high", "unseen", "work", "excerpt")
 
 
 def test_the_readme_shows_the_command_that_the_gate_runs() -> None:

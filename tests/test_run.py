@@ -12,7 +12,7 @@ import pytest
 from pianobench.baseline import missing_baseline
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
-from pianobench.errors import UsageError
+from pianobench.errors import AudioError, PluginError, UsageError
 from pianobench.leaderboard import read_rows
 from pianobench.plugins import Registry
 from pianobench.rescore import rescore
@@ -73,6 +73,86 @@ def test_an_encoder_of_notes_takes_no_renderer() -> None:
     assert plan_run(asked(encoder="midi-stats"), Registry()).renderer is None
     with pytest.raises(UsageError, match="reads notes"):
         plan_run(asked(encoder="midi-stats", renderer="tone"), Registry())
+
+
+RECORDED = """
+import numpy as np
+import soundfile
+from pianobench import Clip, Corpus, Dataset, Dimension, hookimpl
+
+
+class Recorded(Dataset):
+    \"\"\"Eight takes of hum.\"\"\"
+
+    name = "recorded"
+    recorded = True
+    generated = True
+
+    def load(self, root):
+        root.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(0)
+        for i in range(16):
+            hum = 0.1 * rng.normal(size=24_000) * (1 + i % 4)
+            hum[100] = np.nan if (root / "spoil").exists() and i == 5 else 0.0
+            soundfile.write(root / f"{i:02}.wav", hum, 24_000, subtype="FLOAT")
+        return Corpus(
+            name="recorded",
+            version="1",
+            clips=tuple(Clip(id=f"{i:02}", audio=root / f"{i:02}.wav") for i in range(16)),
+            dimensions=(Dimension("loud"),),
+            targets=np.arange(16)[:, None] % 4 / 4 + rng.normal(size=(16, 1)) / 50,
+            groups={"passage": tuple(f"p{i // 4}" for i in range(16))},
+            human=np.ones(16, dtype=bool),
+            raters=np.ones(16, dtype=int),
+        )
+
+
+class Other(Recorded):
+    \"\"\"The same, without saying so.\"\"\"
+
+    name = "other"
+    recorded = False
+
+
+@hookimpl
+def bench_components():
+    return [Recorded, Other]
+"""
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Registry:
+    path = tmp_path / "recorded.py"
+    path.write_text(RECORDED)
+    return Registry([path])
+
+
+def test_recordings_are_not_rendered_and_the_row_says_so(
+    place: Workplace, recorded: Registry
+) -> None:
+    config = asked(dataset="recorded", encoder="mel", protocols=["piece"])
+    result, _ = run(plan_run(config, recorded), recorded, place)
+    assert result.config.renderer is None
+    (row,) = read_rows(place.results)
+    assert row.renderer == "recordings"
+    assert row.ranked
+    with pytest.raises(UsageError, match="are recordings"):
+        plan_run(asked(dataset="recorded", encoder="mel", renderer="tone"), recorded)
+    undeclared = asked(dataset="other", encoder="mel", protocols=["piece"])
+    with pytest.raises(PluginError, match="must say recorded = True"):
+        run(plan_run(undeclared, recorded), recorded, place)
+
+
+def test_a_recording_with_nan_is_named_and_the_others_are_kept(
+    place: Workplace, recorded: Registry
+) -> None:
+    config = asked(dataset="recorded", encoder="mel", protocols=["piece"])
+    spoil = place.cache / "generated" / "recorded" / "spoil"
+    spoil.parent.mkdir(parents=True)
+    spoil.touch()
+    with pytest.raises(AudioError, match=r"'05'.*is not a number"):
+        run(plan_run(config, recorded), recorded, place)
+    assert list((place.cache / "features").rglob("*.safetensors"))
 
 
 def test_trackers_hear_of_the_start_and_the_end(place: Workplace, tmp_path: Path) -> None:

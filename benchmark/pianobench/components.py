@@ -64,6 +64,8 @@ class Dataset(Component):
     """Files that `bench fetch` downloads; empty where nothing is needed."""
     generated: ClassVar[bool] = False
     """True where `load` makes its own files in the folder it is given."""
+    recorded: ClassVar[bool] = False
+    """True where every clip is a recording, so that nothing is ever rendered."""
     default_renderer: ClassVar[str] = "fluidsynth"
     """Renderer used when an audio encoder is run and none is asked for."""
     notice: ClassVar[str] = ""

@@ -33,7 +33,7 @@ from .components import (
 from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
-from .errors import UnknownNameError, UsageError
+from .errors import PluginError, UnknownNameError, UsageError
 from .evaluate import evaluate
 from .layers import select_layers
 from .parallel import usable_cores
@@ -98,15 +98,7 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     """
     dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
     encoder = _create_encoder(config.encoder, registry)
-    renderer = None
-    if isinstance(encoder, AudioEncoder):
-        choice = config.renderer or Choice(name=dataset.default_renderer)
-        renderer = registry.create(Renderer, "renderer", choice.name, choice.options)
-    elif config.renderer is not None:
-        raise UsageError(
-            f"The encoder {encoder.name!r} reads notes, so --renderer {config.renderer.name} has "
-            "nothing to do. Leave it out."
-        )
+    renderer = _create_renderer(config.renderer, dataset, encoder, registry)
     pooled = config.pooling or Choice(name=encoder.default_pooling)
     pooling = create_pooling(registry, pooled.name, pooled.options)
     headed = config.head or Choice(name=encoder.default_head)
@@ -248,13 +240,40 @@ def _create_encoder(choice: Choice, registry: Registry) -> AudioEncoder | ScoreE
     return registry.create(AudioEncoder, "encoder", choice.name, choice.options)
 
 
+def _create_renderer(
+    choice: Choice | None,
+    dataset: Dataset,
+    encoder: AudioEncoder | ScoreEncoder,
+    registry: Registry,
+) -> Renderer | None:
+    if isinstance(encoder, AudioEncoder) and not dataset.recorded:
+        choice = choice or Choice(name=dataset.default_renderer)
+        return registry.create(Renderer, "renderer", choice.name, choice.options)
+    if choice is not None:
+        why = (
+            f"the clips of {dataset.name!r} are recordings"
+            if isinstance(encoder, AudioEncoder)
+            else f"the encoder {encoder.name!r} reads notes"
+        )
+        raise UsageError(f"--renderer {choice.name} has nothing to do: {why}. Leave it out.")
+    return None
+
+
 def _choice(component: Component) -> Choice:
     return Choice(name=component.name, options=component.options)
 
 
 def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Rendered] | None:
-    if plan.renderer is None or not isinstance(plan.encoder, AudioEncoder):
+    if not isinstance(plan.encoder, AudioEncoder):
         return None
+    if plan.renderer is None:
+        return {}
+    if all(clip.audio is not None for clip in corpus.clips):
+        raise PluginError(
+            f"Every clip of dataset {corpus.name!r} is a recording, so the result would name a "
+            f"renderer, {plan.renderer.name!r}, that did nothing. The dataset's class must say "
+            "recorded = True."
+        )
     return render_clips(
         plan.renderer,
         corpus.clips,
@@ -273,8 +292,9 @@ def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
             "pretraining": plan.encoder.pretraining,
         }
     }
-    if plan.renderer is not None and isinstance(plan.encoder, AudioEncoder):
+    if isinstance(plan.encoder, AudioEncoder):
         facts["encoder"]["sample_rate_hz"] = plan.encoder.sample_rate
+    if plan.renderer is not None:
         facts["renderer"] = {"version": plan.renderer.version(), "card": plan.renderer.card}
     components = {
         "dataset": plan.dataset,

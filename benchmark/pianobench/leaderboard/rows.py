@@ -138,6 +138,7 @@ def _options(result: Result) -> tuple[str, ...]:
 def _renderer(result: Result) -> str:
     choice = result.config.renderer
     if choice is None:
-        return "notes"
+        hears = "sample_rate_hz" in result.components["encoder"].facts
+        return "recordings" if hears else "notes"
     instrument = choice.options.get("instrument")
     return f"{choice.name} {instrument}" if instrument else choice.name
