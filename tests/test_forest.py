@@ -35,5 +35,8 @@ def test_every_estimate_has_a_mark_and_only_those_with_an_interval_a_line(tmp_pa
 def test_other_endings_and_empty_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.svg, \.png, \.pdf"):
         draw_forest(tmp_path / "forest.gif", TWO, "R2", "Rows")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="Cannot write the picture"):
+        draw_forest(tmp_path / "file" / "forest.svg", TWO, "R2", "Rows")
     with pytest.raises(UsageError, match="nothing to draw"):
         draw_forest(tmp_path / "forest.svg", [], "R2", "Rows")

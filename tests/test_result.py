@@ -37,7 +37,7 @@ def test_a_run_that_fails_leaves_no_half_result(tmp_path: Path) -> None:
 
 def test_a_results_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file, not a folder")
-    with pytest.raises(ResultError, match=r"Cannot write results into .*--results"):
+    with pytest.raises(ResultError, match=r"Cannot write results into .*Name another folder"):
         writing(tmp_path / "results", "one").__enter__()
 
 

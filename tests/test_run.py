@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def asked(**given: Any) -> RunConfig:
 
 
 @pytest.fixture
-def place(tmp_path: Path, own_cache: Path) -> Iterator[Workplace]:
+def place(tmp_path: Path, own_cache: Path) -> Workplace:
     return Workplace(tmp_path / "results", own_cache, jobs=1)
 
 
@@ -73,6 +73,13 @@ def test_an_encoder_of_notes_takes_no_renderer() -> None:
     assert plan_run(asked(encoder="midi-stats"), Registry()).renderer is None
     with pytest.raises(UsageError, match="reads notes"):
         plan_run(asked(encoder="midi-stats", renderer="tone"), Registry())
+
+
+def test_a_device_that_would_not_be_used_is_refused(place: Workplace) -> None:
+    registry = Registry()
+    plan = plan_run(asked(encoder="mel"), registry)
+    with pytest.raises(UsageError, match=r"'mel' runs on the CPU, so --device cuda"):
+        run(plan, registry, replace(place, device="cuda"))
 
 
 RECORDED = """

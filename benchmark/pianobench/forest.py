@@ -43,7 +43,7 @@ def draw_forest(path: Path, estimates: Sequence[Estimate], axis: str, title: str
     Raises
     ------
     UsageError
-        For another ending, or nothing to draw.
+        For another ending, a place that cannot be written, or nothing to draw.
     DependencyError
         If matplotlib is not installed.
     """
@@ -58,7 +58,6 @@ def draw_forest(path: Path, estimates: Sequence[Estimate], axis: str, title: str
         raise DependencyError(
             'Drawing needs matplotlib: pip install "pianobench[page]".'
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": "pianobench", "font.size": 9}):
         figure = Figure(figsize=(7.0, 1.1 + 0.28 * len(estimates)), layout="constrained")
         axes = figure.subplots()
@@ -75,4 +74,10 @@ def draw_forest(path: Path, estimates: Sequence[Estimate], axis: str, title: str
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(axis)
         axes.set_title(title, loc="left")
-        figure.savefig(path, dpi=150, metadata=_NO_DATE[path.suffix])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=150, metadata=_NO_DATE[path.suffix])
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write the picture {path}: {error.strerror}. Name another place."
+            ) from error

@@ -159,8 +159,7 @@ class writing:  # noqa: N801 - reads as a statement: with writing(...) as folder
             self._partial = _beside(self._final)
         except OSError as error:
             raise ResultError(
-                f"Cannot write results into {results}: {error.strerror}. Name another folder with "
-                "--results."
+                f"Cannot write results into {results}: {error.strerror}. Name another folder."
             ) from error
         return self._partial
 

@@ -162,6 +162,7 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
     PianobenchError
         Whatever the stages refuse. What was rendered and encoded by then stays in the cache.
     """
+    _require_device(plan.encoder, workplace.device)
     timings: dict[str, float] = {}
     with writing(workplace.results, plan.name) as folder:
         registry.hook.bench_run_started(config=plan.config.model_dump(mode="json"))
@@ -231,6 +232,15 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         save(result, folder)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
+
+
+def _require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:
+    uses_torch = isinstance(encoder, AudioEncoder) and encoder.backend == "torch"
+    if device != "cpu" and not uses_torch:
+        raise UsageError(
+            f"The encoder {encoder.name!r} runs on the CPU, so --device {device} has nothing to "
+            "do. Leave it out."
+        )
 
 
 def _create_encoder(choice: Choice, registry: Registry) -> AudioEncoder | ScoreEncoder:

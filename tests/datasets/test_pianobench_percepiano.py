@@ -225,6 +225,13 @@ def test_a_wrong_number_of_labels_is_refused(root: Path) -> None:
         PercePiano().load(root)
 
 
+@pytest.mark.parametrize("label", [7.0, -0.1, float("nan")])
+def test_a_label_out_of_range_is_refused(label: float, root: Path) -> None:
+    change_labels(root, {CLIPS[2]: [0.5] * 18 + [label, 0]})
+    with pytest.raises(DataError, match=rf"'{CLIPS[2]}' {label}, which is not from 0 to 1"):
+        PercePiano().load(root)
+
+
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"a": "b"}', '{"a": 3}'])
 def test_a_broken_label_file_is_refused(content: str, root: Path) -> None:
     (root / LABELS).write_text(content)

@@ -73,7 +73,7 @@ def read_labels(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     Raises
     ------
     DataError
-        If the file cannot be read, or a clip has other than 20 values.
+        If the file cannot be read, a clip has other than 20 values, or a label is not from 0 to 1.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
@@ -88,6 +88,12 @@ def read_labels(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
             raise DataError(
                 f"{path} gives {len(values)} values for the clip {clip!r}, not "
                 f"{len(DIMENSIONS)} labels and a performer index. "
+                "Fetch it again with `bench fetch percepiano`."
+            )
+        outside = [value for value in values[:-1] if not 0 <= value <= 1]
+        if outside:
+            raise DataError(
+                f"{path} labels the clip {clip!r} {outside[0]}, which is not from 0 to 1. "
                 "Fetch it again with `bench fetch percepiano`."
             )
     ids = tuple(sorted(labels))
