@@ -166,7 +166,7 @@ def save_sampled_states(
         "values": np.stack(chosen),
         "shape": np.array(states[0].shape),
         "max_abs": np.array([np.abs(state).max() for state in states]),
-        "norm": np.array([np.linalg.norm(state.astype(np.float64)) for state in states]),
+        "norm": np.array([np.sqrt(np.square(state, dtype=np.float64).sum()) for state in states]),
         "probe": model.state_dict()[PROBE].numpy().reshape(-1)[:8].copy(),
     }
     save_file(tensors, out / "states.safetensors")
