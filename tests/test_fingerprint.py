@@ -9,6 +9,7 @@ import pytest
 from pianobench import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder, read_notes
 from pianobench.errors import DependencyError, EncodingError, UsageError
 from pianobench.fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
+from pianobench.policy import Policy
 
 
 class Gain(AudioEncoder):
@@ -46,7 +47,7 @@ class Pitches(ScoreEncoder):
 
 def fingerprint(gain: float) -> str:
     encoder = Gain(gain=gain)
-    return fingerprint_audio(encoder, encoder.load("cpu"), "cpu")
+    return fingerprint_audio(encoder, encoder.load("cpu"), Policy(None))
 
 
 def test_equal_weights_have_one_fingerprint_and_changed_ones_another() -> None:
@@ -57,14 +58,14 @@ def test_equal_weights_have_one_fingerprint_and_changed_ones_another() -> None:
 
 def test_three_signals_are_tried_as_long_as_the_encoder_needs() -> None:
     loaded = Amplifier(1.0)
-    fingerprint_audio(Gain(), loaded, "cpu")
+    fingerprint_audio(Gain(), loaded, Policy(None))
     assert loaded.lengths == [500, 500, 500]
 
 
 def test_a_digest_of_the_weights_is_taken_without_encoding() -> None:
     loaded = Amplifier(1.0)
     loaded.weights_digest = "abc"  # type: ignore[attr-defined]  # optional in the contract
-    assert fingerprint_audio(Gain(), loaded, "cpu") == "abc"
+    assert fingerprint_audio(Gain(), loaded, Policy(None)) == "abc"
     assert loaded.lengths == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from pianobench import AudioEncoder, AudioError
 from pianobench.errors import EncodingError
 from pianobench.forward import encode_waveform
+from pianobench.policy import choose_policy
 
 RATE = 1000
 
@@ -42,7 +43,7 @@ def wave(samples: int) -> np.ndarray:
 
 
 def encode(waveform: np.ndarray, loaded: Callable[[Any], Any]) -> Any:
-    return encode_waveform(Blocks(), loaded, waveform, "cpu")
+    return encode_waveform(Blocks(), loaded, waveform, choose_policy(Blocks()))
 
 
 def test_states_of_chunks_are_joined_over_time() -> None:
@@ -164,7 +165,9 @@ def test_torch_encoders_get_float32_tensors_without_gradient_in_one_thread() -> 
 
     before = torch.get_num_threads()
     waveform = np.array([0.5, -0.25, 1.0], dtype=np.float32)
-    states = encode_waveform(Doubling(), Doubling().load("cpu"), waveform, "cpu")
+    states = encode_waveform(
+        Doubling(), Doubling().load("cpu"), waveform, choose_policy(Doubling())
+    )
     assert seen == [(torch.float32, False, 1)]
     assert torch.get_num_threads() == before
     assert states.layers[0].dtype == np.float32

@@ -14,9 +14,10 @@ from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
 from pianobench.errors import AudioError, PluginError, UsageError
 from pianobench.leaderboard import read_rows
+from pianobench.plan import plan_run
 from pianobench.plugins import Registry
 from pianobench.rescore import rescore
-from pianobench.run import Workplace, plan_run, run
+from pianobench.run import Workplace, run
 
 TRACKER = """
 from pianobench import hookimpl

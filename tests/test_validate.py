@@ -199,8 +199,9 @@ def test_what_cannot_be_simulated_is_refused(clustered: Contenders) -> None:
 def test_every_bar_is_kept_on_percepiano(data_root: Path, tmp_path: Path) -> None:
     from pianobench.config import RunConfig
     from pianobench.contenders import read_contenders
+    from pianobench.plan import plan_run
     from pianobench.plugins import Registry
-    from pianobench.run import Workplace, plan_run, run
+    from pianobench.run import Workplace, run
 
     registry = Registry()
     place = Workplace(tmp_path / "results", Path(os.environ["PIANOBENCH_CACHE"]), data_root)

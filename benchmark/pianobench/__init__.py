@@ -14,11 +14,13 @@ from .components import (
     NetworkHead,
     Pooling,
     Predictor,
+    PretrainedEncoder,
     Renderer,
     ScoreEncoder,
 )
 from .errors import (
     AudioError,
+    CheckpointError,
     DataError,
     DependencyError,
     EncodingError,
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AudioEncoder",
     "AudioError",
+    "CheckpointError",
     "Clip",
     "Component",
     "Corpus",
@@ -52,6 +55,7 @@ __all__ = [
     "PianobenchError",
     "Pooling",
     "Predictor",
+    "PretrainedEncoder",
     "Ratings",
     "Remote",
     "Renderer",

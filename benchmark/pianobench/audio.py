@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AudioError, DependencyError, UsageError
+from .errors import AudioError, DependencyError
 
 __all__ = [
     "PART",
-    "chunk",
+    "chunk_bounds",
     "quantise",
     "read_audio",
     "read_flac",
@@ -147,49 +147,53 @@ def samples_digest(waveform: Waveform) -> str:
     return hashlib.sha256(np.ascontiguousarray(waveform, dtype="<f4").tobytes()).hexdigest()
 
 
-def chunk(waveform: Waveform, length: int | None, minimum: int = 1) -> list[Waveform]:
+def chunk_bounds(
+    samples: int, length: int | None, minimum: int = 1, overlap: int = 0
+) -> list[tuple[int, int]]:
     """Cut a waveform into equal pieces, the last one shorter.
 
     Parameters
     ----------
-    waveform : float32 array, shape (samples,)
+    samples : int
+        Of the whole waveform.
     length : int or None
-        Samples of a piece; None returns the whole.
+        Samples of a piece; None leaves it whole.
     minimum : int
         A last piece shorter than this is joined to the one before.
+    overlap : int
+        Samples at the end of a piece that the next one begins with.
+
+    Returns
+    -------
+    list of (int, int)
+        First sample of each piece and the one after its last.
 
     Raises
     ------
     AudioError
         If the whole waveform is shorter than the minimum.
-    UsageError
-        If the length is.
 
     Examples
     --------
-    >>> [len(piece) for piece in chunk(np.zeros(25, dtype=np.float32), 10, minimum=5)]
-    [10, 10, 5]
-    >>> [len(piece) for piece in chunk(np.zeros(24, dtype=np.float32), 10, minimum=5)]
-    [10, 14]
+    >>> chunk_bounds(25, 10, minimum=5)
+    [(0, 10), (10, 20), (20, 25)]
+    >>> chunk_bounds(24, 10, minimum=5)
+    [(0, 10), (10, 24)]
+    >>> chunk_bounds(24, 10, overlap=4)
+    [(0, 10), (6, 16), (12, 22), (18, 24)]
     """
-    if len(waveform) < max(1, minimum):
+    if samples < max(1, minimum):
         raise AudioError(
-            f"A waveform of {len(waveform)} samples is shorter than the {max(1, minimum)} that the "
+            f"A waveform of {samples} samples is shorter than the {max(1, minimum)} that the "
             "encoder needs. Leave the clip out or give a longer one."
         )
-    if length is None:
-        return [waveform]
-    if length < max(1, minimum):
-        raise UsageError(
-            f"Chunks of {length} samples are shorter than the {max(1, minimum)} that the encoder "
-            "needs. Choose longer chunks."
-        )
-    starts = list(range(0, len(waveform), length))
-    if len(starts) > 1 and len(waveform) - starts[-1] < minimum:
+    if length is None or samples <= length:
+        return [(0, samples)]
+    step = length - overlap
+    starts = [start for start in range(0, samples, step) if start == 0 or start + overlap < samples]
+    if samples - starts[-1] < minimum:
         del starts[-1]
-    return [
-        waveform[start:end] for start, end in zip(starts, [*starts[1:], len(waveform)], strict=True)
-    ]
+    return [(start, start + length) for start in starts[:-1]] + [(starts[-1], samples)]
 
 
 def _decode(path: Path, start_s: float, end_s: float | None) -> tuple[Waveform, int]:

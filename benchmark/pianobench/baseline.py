@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from .config import Choice, RunConfig
 from .leaderboard import Row
+from .plan import Plan, plan_run
 from .plugins import Registry
-from .run import Plan, plan_run
 from .values import Corpus
 
 __all__ = ["BASELINE", "missing_baseline"]

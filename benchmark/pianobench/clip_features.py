@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError, PluginError
 from .forward import encode_waveform
+from .policy import Policy
 from .pooling import pool
 from .sources import NoteSource, WaveformSource
 from .store import Row
@@ -18,7 +19,7 @@ from .values import Clip, Frames
 
 __all__ = ["Features", "encode_notes", "encode_waveform_source", "forget_loaded", "load_encoder"]
 
-Loaded = Callable[[Any], Sequence[Any]]
+Loaded = Callable[[Any], Iterable[Any]]
 
 
 class Features(NamedTuple):
@@ -41,7 +42,7 @@ def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) ->
 
 
 def encode_waveform_source(
-    encoder: AudioEncoder, pooling: Pooling, device: str, source: WaveformSource
+    encoder: AudioEncoder, pooling: Pooling, policy: Policy, source: WaveformSource
 ) -> Features:
     """Encode and pool a clip of audio.
 
@@ -53,7 +54,7 @@ def encode_waveform_source(
         If the encoder or the pooling fails, or returns something other than it promises.
     """
     waveform = source.waveform(encoder.sample_rate)
-    states = encode_waveform(encoder, load_encoder(encoder, device), waveform, device)
+    states = encode_waveform(encoder, load_encoder(encoder, policy.device), waveform, policy)
     # Layer by layer: all layers of a long clip at once can be gigabytes.
     layers = [
         _pooled(pooling, Frames(values[None], states.times_s, {}))[0] for values in states.layers

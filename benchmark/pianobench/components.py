@@ -10,13 +10,20 @@ Axis order is fixed once: layers, frames, width; clips, dimensions. Times are se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from .values import Clip, Corpus, Floats, Frames, Remote
 
@@ -28,6 +35,7 @@ __all__ = [
     "NetworkHead",
     "Pooling",
     "Predictor",
+    "PretrainedEncoder",
     "Renderer",
     "ScoreEncoder",
 ]
@@ -49,6 +57,8 @@ class Component(BaseModel):
     """Licence of the weights or of the data."""
     citation: ClassVar[str] = ""
     """Whom to cite: authors, year, DOI or URL."""
+    argument: ClassVar[str] = ""
+    """Option that text after a colon sets: ``hf:org/model`` is ``hf`` with this option."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -146,18 +156,39 @@ class AudioEncoder(_Encoder):
     """Longest piece of audio passed at once, in seconds; None passes the whole clip."""
     minimum_samples: ClassVar[int] = 1
     """Shortest waveform it accepts; the harness joins a shorter last chunk to the one before."""
+    hop_samples: ClassVar[int] = 1
+    """Samples from one frame to the next: chunks are cut at multiples, so that frames meet."""
+    weights_options: ClassVar[tuple[str, ...]] = ()
+    """Options that only say which weights are loaded: `weights_digest` stands for them in the
+    keys of stored features, so that a moved checkpoint is not encoded again."""
 
-    def load(self, device: str) -> Callable[[Any], Sequence[Any]]:
+    def load(self, device: str) -> Callable[[Any], Iterable[Any]]:
         """Load the weights; heavy imports belong here and nowhere else.
 
         Returns
         -------
         callable
-            (batch, samples) -> the states 0 to `layers`, each (batch, frames, width). It may
-            carry `weights_digest` (str) and `frame_rate_hz` (float); without them the harness
-            measures the rate and hashes the outputs on three fixed signals.
+            (batch, samples) -> the states 0 to `layers`, each (batch, frames, width): all at
+            once, or one by one, so that the harness can stop after the last it wants. It may
+            carry `weights_digest` (str, of the weights and of the configuration that came with
+            them) and `frame_rate_hz` (float); without them the harness measures the rate and
+            hashes the outputs on three fixed signals.
         """
         raise NotImplementedError
+
+
+class PretrainedEncoder(AudioEncoder):
+    """An audio encoder whose weights lie in a folder or on the Hugging Face hub."""
+
+    argument: ClassVar[str] = "checkpoint"
+    weights_options: ClassVar[tuple[str, ...]] = ("checkpoint", "weights", "weights_seed")
+
+    checkpoint: str
+    """A folder, or an id on the Hugging Face hub with an optional revision: ``org/model@main``."""
+    weights: Literal["pretrained", "random"] = "pretrained"
+    """``random`` keeps the architecture and draws the weights: what training has to beat."""
+    weights_seed: NonNegativeInt = 0
+    """Seed of random weights."""
 
 
 class ScoreEncoder(_Encoder):

@@ -13,11 +13,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["Choice", "RunConfig", "read_config"]
+__all__ = ["Choice", "Precision", "RunConfig", "read_config"]
+
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+
+
+def _is_none(value: object) -> bool:
+    # What does not apply leaves no trace, so that older configurations keep their digest.
+    return value is None
 
 
 class Choice(BaseModel):
@@ -60,6 +77,12 @@ class RunConfig(BaseModel):
     """Such as ``9-12``, ``1,4,9-12``, ``all`` or ``last``."""
     merge: Literal["concat", "mean"] = "concat"
     """How several layers become one vector."""
+    precision: Precision | None = Field(None, exclude_if=_is_none)
+    """Of a torch encoder's arithmetic; None for other encoders."""
+    chunk_s: PositiveFloat | None = Field(None, exclude_if=_is_none)
+    """Longest piece of audio a torch encoder sees at once; its own default if None."""
+    overlap_s: NonNegativeFloat | None = Field(None, exclude_if=_is_none)
+    """How much of a chunk is seen by the next one as well."""
     protocols: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = (0,)
     """The seeds, or how many: ``3`` is 0, 1 and 2."""

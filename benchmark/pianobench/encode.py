@@ -29,9 +29,9 @@ from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import DataError, EncodingError, PianobenchError
 from .failures import together
 from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
-from .forward import PRECISION
 from .layers import Merge, merge
 from .parallel import run_where_it_pays
+from .policy import Policy, choose_policy
 from .progress import track
 from .render import Rendered
 from .sources import NoteSource, WaveformSource, find_sources
@@ -113,8 +113,8 @@ def encode_corpus(
     layers: Sequence[int],
     *,
     waveforms: Mapping[str, Rendered] | None = None,
+    policy: Policy | None = None,
     cache: Path,
-    device: str = "cpu",
     jobs: int = 1,
 ) -> Encoded:
     """Encode what is not stored yet, and read the chosen layers of every clip.
@@ -129,11 +129,11 @@ def encode_corpus(
     waveforms : mapping of str to Rendered, optional
         By clip id, at the encoder's rate, for an AudioEncoder; clips that are not in it are read
         from their recordings.
+    policy : Policy, optional
+        How waveforms pass an AudioEncoder; its own choices when not given.
     cache : Path
-    device : str
-        For an AudioEncoder on torch. Several processes are used on ``cpu`` only.
     jobs : int
-        Number of processes.
+        Number of processes; one on an accelerator.
 
     Raises
     ------
@@ -150,15 +150,18 @@ def encode_corpus(
     started = time.perf_counter()
     sources = find_sources(encoder, corpus, waveforms)
     try:
-        fingerprint = _fingerprint(encoder, device)
-        store = FeatureStore(feature_root(cache), _describe(encoder, pooling, fingerprint))
+        if policy is None and isinstance(encoder, AudioEncoder):
+            policy = choose_policy(encoder)
+        described, fingerprint = _describe(encoder, pooling, policy)
+        store = FeatureStore(feature_root(cache), described)
         keys = [source.key for source in sources]
         first = {source.key: source for source in reversed(sources)}
         missing = [first[key] for key in store.missing(keys)]
         audio_s = 0.0
         if missing:
-            work = _work(encoder, pooling, device)
-            audio_s = _encode_all(work, missing, store, jobs if device == "cpu" else 1)
+            one_process = policy is not None and policy.device != "cpu"
+            work = _work(encoder, pooling, policy)
+            audio_s = _encode_all(work, missing, store, 1 if one_process else jobs)
     finally:
         forget_loaded()
     values = store.read(keys, layers)
@@ -167,16 +170,10 @@ def encode_corpus(
     return Encoded(values, fingerprint, store.digest, timed)
 
 
-def _fingerprint(encoder: Encoder, device: str) -> str:
-    if isinstance(encoder, ScoreEncoder):
-        return fingerprint_score(encoder)
-    return fingerprint_audio(encoder, load_encoder(encoder, device), device)
-
-
-def _work(encoder: Encoder, pooling: Pooling, device: str) -> Work:
+def _work(encoder: Encoder, pooling: Pooling, policy: Policy | None) -> Work:
     if isinstance(encoder, ScoreEncoder):
         return partial(encode_notes, encoder, pooling)
-    return partial(encode_waveform_source, encoder, pooling, device)
+    return partial(encode_waveform_source, encoder, pooling, policy or choose_policy(encoder))
 
 
 def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs: int) -> float:
@@ -214,25 +211,32 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
     return audio_s
 
 
-def _describe(encoder: Encoder, pooling: Pooling, fingerprint: str) -> dict[str, Any]:
+def _describe(
+    encoder: Encoder, pooling: Pooling, policy: Policy | None
+) -> tuple[dict[str, Any], str]:
+    """All that features depend on besides the clip, and the encoder's fingerprint."""
     described: dict[str, Any] = {
-        "encoder": {
-            "name": encoder.name,
-            "options": encoder.options,
-            "revision": encoder.revision,
-            "fingerprint": fingerprint,
-        },
+        "encoder": {"name": encoder.name, "revision": encoder.revision},
         "pooling": {
             "name": pooling.name,
             "options": pooling.options,
             "fingerprint": fingerprint_pooling(pooling),
         },
     }
-    if isinstance(encoder, AudioEncoder):
+    options = encoder.options
+    if isinstance(encoder, AudioEncoder) and policy is not None:
+        loaded = load_encoder(encoder, policy.device)
+        fingerprint = fingerprint_audio(encoder, loaded, policy)
+        if hasattr(loaded, "weights_digest"):
+            options = {k: v for k, v in options.items() if k not in encoder.weights_options}
         described["input"] = {
             "sample_rate": encoder.sample_rate,
-            "chunk_s": encoder.chunk_s,
             "minimum_samples": encoder.minimum_samples,
-            "precision": PRECISION,
+            "chunk_samples": policy.chunk_samples,
+            "overlap_samples": policy.overlap_samples,
+            "precision": policy.precision,
         }
-    return described
+    elif isinstance(encoder, ScoreEncoder):
+        fingerprint = fingerprint_score(encoder)
+    described["encoder"] |= {"options": options, "fingerprint": fingerprint}
+    return described, fingerprint

@@ -6,6 +6,8 @@
     ├── UsageError            an option, a value or a combination that cannot be run
     │   └── UnknownNameError  a name nobody registered, with the nearest one that exists
     ├── PluginError           a plugin that is broken, clashes with another or breaks a contract
+    ├── CheckpointError       weights that are absent, incomplete, unsafe or of another model
+    │   └── CheckpointAbsentError  weights that cannot be reached here
     ├── DependencyError       a library or system package that is not installed
     ├── DataError             a dataset that is absent, incomplete or inconsistent
     │   ├── MidiError         a MIDI file that cannot be read or holds no note
@@ -30,6 +32,8 @@ from difflib import get_close_matches
 __all__ = [
     "AudioError",
     "CheckFailedError",
+    "CheckpointAbsentError",
+    "CheckpointError",
     "DataError",
     "DependencyError",
     "EncodingError",
@@ -83,6 +87,14 @@ class UnknownNameError(UsageError):
 
 class PluginError(PianobenchError):
     """A plugin that cannot be loaded, clashes with another or breaks its contract."""
+
+
+class CheckpointError(PianobenchError):
+    """Weights that are absent, incomplete, unsafe to open or of another model."""
+
+
+class CheckpointAbsentError(CheckpointError):
+    """Weights that are not here: no such folder or model, or no network."""
 
 
 class DependencyError(PianobenchError):

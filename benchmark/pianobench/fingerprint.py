@@ -6,7 +6,7 @@ Facts such as a name or a revision are promises; a fingerprint is measured.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError, UsageError
 from .forward import encode_waveform
+from .policy import Policy
 from .pooling import pool
 from .probes import probe_midi
 from .values import Clip, Frames
@@ -25,7 +26,7 @@ PROBE_S = 2.0
 
 
 def fingerprint_audio(
-    encoder: AudioEncoder, loaded: Callable[[Any], Sequence[Any]], device: str
+    encoder: AudioEncoder, loaded: Callable[[Any], Iterable[Any]], policy: Policy
 ) -> str:
     """Digest of the weights where the encoder gives it, else of its states on three signals.
 
@@ -40,7 +41,7 @@ def fingerprint_audio(
     samples = max(encoder.minimum_samples, round(PROBE_S * encoder.sample_rate))
     arrays: list[NDArray[np.floating[Any]]] = []
     for signal in _probe_signals(samples, encoder.sample_rate):
-        arrays.extend(encode_waveform(encoder, loaded, signal, device).layers)
+        arrays.extend(encode_waveform(encoder, loaded, signal, policy).layers)
     return _digest(arrays)
 
 

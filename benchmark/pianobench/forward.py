@@ -8,26 +8,26 @@ how many there are; on an accelerator convolutions keep full precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import chunk
+from .audio import chunk_bounds
 from .components import AudioEncoder
-from .errors import AudioError, EncodingError
+from .errors import AudioError, EncodingError, PianobenchError
+from .policy import Policy
 
-__all__ = ["PRECISION", "States", "encode_waveform"]
+__all__ = ["States", "encode_waveform"]
 
-PRECISION = "float32"
-"""Of weights, inputs and activations."""
 BATCH = 8
-"""Chunks passed at once; halved as long as the device's memory does not hold them."""
+"""Chunks passed at once to an accelerator; halved as long as its memory does not hold them."""
 
 Floats = NDArray[np.float32]
+Loaded = Callable[[Any], Iterable[Any]]
 
 
 class States(NamedTuple):
@@ -36,7 +36,7 @@ class States(NamedTuple):
     Attributes
     ----------
     layers : list of float32 array, shape (frames, width)
-        States 0 to the encoder's last.
+        States 0 to the encoder's last, or to the last asked for.
     times_s : float array, shape (frames,)
         Centre of each frame.
     """
@@ -46,7 +46,11 @@ class States(NamedTuple):
 
 
 def encode_waveform(
-    encoder: AudioEncoder, loaded: Callable[[Any], Sequence[Any]], waveform: Floats, device: str
+    encoder: AudioEncoder,
+    loaded: Loaded,
+    waveform: Floats,
+    policy: Policy,
+    last_layer: int | None = None,
 ) -> States:
     """Encode one clip.
 
@@ -54,11 +58,12 @@ def encode_waveform(
     ----------
     encoder : AudioEncoder
     loaded : callable
-        What its `load` returned for the device.
+        What its `load` returned for the policy's device.
     waveform : float32 array, shape (samples,)
         At the encoder's rate.
-    device : str
-        Such as ``cpu`` or ``cuda``.
+    policy : Policy
+    last_layer : int, optional
+        The encoder is stopped after it, if it gives its states one by one; all when not given.
 
     Raises
     ------
@@ -73,20 +78,31 @@ def encode_waveform(
             f"The waveform holds a sample that is not a number, at {at_s:.3f} s. Render or export "
             "it again."
         )
-    length = None if encoder.chunk_s is None else round(encoder.chunk_s * encoder.sample_rate)
-    chunks = chunk(waveform, length, encoder.minimum_samples)
-    call = _torch_call(loaded, device) if encoder.backend == "torch" else _numpy_call(loaded)
+    bounds = chunk_bounds(
+        len(waveform), policy.chunk_samples, encoder.minimum_samples, policy.overlap_samples
+    )
+    wanted = encoder.layers + 1 if last_layer is None else last_layer + 1
+    if encoder.backend == "torch":
+        call = _torch_call(encoder, loaded, wanted, policy)
+    else:
+        call = _numpy_call(encoder, loaded, wanted)
     states: list[list[Floats]] = []
-    for _, equal in groupby(chunks, key=len):
-        states.extend(_encode_chunks(encoder, call, np.stack(list(equal))))
+    for _, equal in groupby(bounds, key=lambda bound: bound[1] - bound[0]):
+        chunks = np.stack([waveform[start:end] for start, end in equal])
+        states.extend(_encode_chunks(encoder, call, chunks))
     rate_hz: float | None = getattr(loaded, "frame_rate_hz", None)
-    times, start = [], 0
-    for piece, of_piece in zip(chunks, states, strict=True):
-        frames = len(of_piece[0])
-        period_s = 1 / rate_hz if rate_hz else len(piece) / encoder.sample_rate / frames
-        times.append(start / encoder.sample_rate + (np.arange(frames) + 0.5) * period_s)
-        start += len(piece)
-    joined = [np.concatenate(of_layer) for of_layer in zip(*states, strict=True)]
+    times, kept = [], []
+    for (start, end), of_chunk in zip(bounds, states, strict=True):
+        frames = len(of_chunk[0])
+        period_s = 1 / rate_hz if rate_hz else (end - start) / encoder.sample_rate / frames
+        times_s = start / encoder.sample_rate + (np.arange(frames) + 0.5) * period_s
+        margin = policy.overlap_samples / 2
+        first_s = (start + margin) / encoder.sample_rate if start else 0.0
+        last_s = (end - margin) / encoder.sample_rate if end < len(waveform) else np.inf
+        inside = (times_s >= first_s) & (times_s < last_s)
+        times.append(times_s[inside])
+        kept.append([state[inside] for state in of_chunk] if margin else of_chunk)
+    joined = [np.concatenate(of_layer) for of_layer in zip(*kept, strict=True)]
     return States(joined, np.concatenate(times))
 
 
@@ -100,6 +116,8 @@ def _encode_chunks(
         batch = chunks[len(states) : len(states) + size]
         try:
             returned = call(batch)
+        except PianobenchError:
+            raise
         except Exception as error:
             if type(error).__name__ == "OutOfMemoryError" and len(batch) > 1:
                 size = len(batch) // 2
@@ -115,11 +133,6 @@ def _encode_chunks(
 
 def _check(encoder: AudioEncoder, states: list[Floats], batch: int) -> None:
     who = f"The encoder {encoder.name!r}"
-    if len(states) != encoder.layers + 1:
-        raise EncodingError(
-            f"{who} returned {len(states)} states; its layers = {encoder.layers} promises "
-            f"{encoder.layers + 1}, counting state 0."
-        )
     shapes = sorted({state.shape for state in states})
     if len(shapes) > 1 or len(shapes[0]) != 3 or shapes[0][0] != batch or 0 in shapes[0]:
         raise EncodingError(
@@ -133,35 +146,59 @@ def _check(encoder: AudioEncoder, states: list[Floats], batch: int) -> None:
         )
 
 
-def _numpy_call(loaded: Callable[[Any], Sequence[Any]]) -> Callable[[Floats], list[Floats]]:
+def _numpy_call(
+    encoder: AudioEncoder, loaded: Loaded, wanted: int
+) -> Callable[[Floats], list[Floats]]:
     def call(batch: Floats) -> list[Floats]:
-        return [np.asarray(state, dtype=np.float32) for state in loaded(batch)]
+        states = _take(encoder, loaded(batch), wanted)
+        return [np.asarray(state, dtype=np.float32) for state in states]
 
     return call
 
 
 def _torch_call(
-    loaded: Callable[[Any], Sequence[Any]], device: str
+    encoder: AudioEncoder, loaded: Loaded, wanted: int, policy: Policy
 ) -> Callable[[Floats], list[Floats]]:
     import torch
 
     def call(batch: Floats) -> list[Floats]:
-        with torch.inference_mode(), _repeatable():
-            states = loaded(torch.from_numpy(batch).to(device))
+        with torch.inference_mode(), _arithmetic(policy):
+            states = _take(encoder, loaded(torch.from_numpy(batch).to(policy.device)), wanted)
             return [torch.as_tensor(state).float().cpu().numpy() for state in states]
 
     return call
 
 
+def _take(encoder: AudioEncoder, states: Iterable[Any], wanted: int) -> list[Any]:
+    """Take the first states, and no more of an encoder that gives them one by one."""
+    promised = encoder.layers + 1
+    one_by_one = isinstance(states, Iterator)
+    taken = list(islice(states, wanted if wanted < promised else None) if one_by_one else states)
+    if len(taken) != (wanted if one_by_one else promised):
+        raise EncodingError(
+            f"The encoder {encoder.name!r} returned {len(taken)} states; its layers = "
+            f"{encoder.layers} promises {promised}, counting state 0."
+        )
+    return taken[:wanted]
+
+
 @contextmanager
-def _repeatable() -> Iterator[None]:
+def _arithmetic(policy: Policy) -> Iterator[None]:
+    """One thread, so that sums do not depend on their number, and the policy's precision."""
     import torch
 
-    threads, reduced = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    threads = torch.get_num_threads()
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
     torch.set_num_threads(1)
-    torch.backends.cudnn.allow_tf32 = False
+    convolutions.allow_tf32 = products.allow_tf32 = policy.precision == "tf32"
     try:
-        yield
+        with torch.autocast(
+            torch.device(policy.device).type,
+            dtype=torch.bfloat16,
+            enabled=policy.precision == "bfloat16",
+        ):
+            yield
     finally:
         torch.set_num_threads(threads)
-        torch.backends.cudnn.allow_tf32 = reduced
+        convolutions.allow_tf32, products.allow_tf32 = before

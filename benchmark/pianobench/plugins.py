@@ -132,13 +132,14 @@ class Registry:
         return tuple(self._found[key] for key in sorted(self._found))
 
     def find(self, kind: str, name: str) -> Registered:
-        """Look up one component class.
+        """Look up one component class; an argument after a colon plays no part.
 
         Raises
         ------
         UnknownNameError
             If nobody registered it: with the nearest name, and any plugin that failed to load.
         """
+        name = name.partition(":")[0]
         if (kind, name) in self._found:
             return self._found[kind, name]
         known = [n for k, n in self._found if k == kind]
@@ -152,6 +153,15 @@ class Registry:
         self, expected: type[C], kind: str, name: str, options: Mapping[str, Any] | None = None
     ) -> C:
         """Make a component from its name and options.
+
+        Parameters
+        ----------
+        expected : type
+            The contract it must fulfil.
+        kind : str
+        name : str
+            Text after a colon sets the option that the component calls its argument.
+        options : mapping, optional
 
         Raises
         ------
@@ -168,7 +178,7 @@ class Registry:
                 f"{found.component.__name__} of {found.origin} is registered as {kind} {name!r} "
                 f"but is no {expected.__name__}."
             )
-        options = dict(options or {})
+        options = dict(options or {}) | _argument(found.component, name)
         unknown = sorted(set(options) - set(found.component.model_fields))
         if unknown:
             raise UnknownNameError(
@@ -183,6 +193,21 @@ class Registry:
                 f"The {kind} {name!r} does not take {kind}.{option}={first['input']!r}: "
                 f"{first['msg']}. See `bench info {name}`."
             ) from error
+
+
+def _argument(component: type[Component], name: str) -> dict[str, str]:
+    base, colon, argument = name.partition(":")
+    if not colon:
+        return {}
+    if not component.argument:
+        raise UsageError(
+            f"The {component.kind} {base!r} takes no text after a colon; {argument!r} was given."
+        )
+    if not argument:
+        raise UsageError(
+            f"The {component.kind} {name!r} lacks its {component.argument} after the colon."
+        )
+    return {component.argument: argument}
 
 
 def _origin(entry: EntryPoint) -> str:

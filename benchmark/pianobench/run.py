@@ -23,30 +23,23 @@ from typing import Any
 from .components import (
     AudioEncoder,
     Component,
-    Dataset,
-    Head,
-    NetworkHead,
-    Pooling,
-    Renderer,
     ScoreEncoder,
 )
-from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
-from .errors import PluginError, UnknownNameError, UsageError
+from .errors import PluginError, UsageError
 from .evaluate import evaluate
-from .layers import select_layers
 from .parallel import usable_cores
+from .plan import Plan
 from .plugins import Registry
-from .pooling import create_pooling
 from .predictions import write_predictions
 from .record import data_record, protocol_record
 from .render import Rendered, render_clips
-from .result import ComponentRecord, Result, predictions_name, result_name, save, writing
-from .split import PROTOCOLS, load_split
+from .result import ComponentRecord, Result, predictions_name, save, writing
+from .split import load_split
 from .values import Corpus
 
-__all__ = ["Plan", "Workplace", "plan_run", "run"]
+__all__ = ["Workplace", "run"]
 
 _LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
@@ -65,88 +58,6 @@ class Workplace:
     data_root: Path | None = None
     device: str = "cpu"
     jobs: int = field(default_factory=usable_cores)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run whose every choice is made: the filled-in configuration and its components."""
-
-    config: RunConfig
-    dataset: Dataset
-    encoder: AudioEncoder | ScoreEncoder
-    renderer: Renderer | None
-    pooling: Pooling
-    head: Head
-    layers: tuple[int, ...]
-    origins: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """Name of the result."""
-        return result_name(self.config)
-
-
-def plan_run(config: RunConfig, registry: Registry) -> Plan:
-    """Fill in what the configuration leaves open, and make the components.
-
-    Raises
-    ------
-    UnknownNameError
-        For a component, option or protocol that does not exist, with the nearest that does.
-    UsageError
-        For options or layers that cannot be used, or a renderer for an encoder of notes.
-    """
-    dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
-    encoder = _create_encoder(config.encoder, registry)
-    renderer = _create_renderer(config.renderer, dataset, encoder, registry)
-    pooled = config.pooling or Choice(name=encoder.default_pooling)
-    pooling = create_pooling(registry, pooled.name, pooled.options)
-    headed = config.head or Choice(name=encoder.default_head)
-    head = registry.create(Head, "head", headed.name, headed.options)
-    protocols = config.protocols or (SLOW_PROTOCOLS if head.slow else QUICK_PROTOCOLS)
-    for protocol in protocols:
-        if protocol not in PROTOCOLS:
-            raise UnknownNameError("protocol", protocol, PROTOCOLS)
-    peeks = config.optimism or config.selection == "test-fold"
-    if peeks and not isinstance(head, NetworkHead):
-        raise UsageError(
-            f"--optimism and --selection test-fold are about training that stops early, and the "
-            f"head {head.name!r} does not. Choose a network head such as mlp, or leave them out."
-        )
-    layers = config.layers or encoder.default_layers
-    filled = config.model_copy(
-        update={
-            "dataset": _choice(dataset),
-            "encoder": _choice(encoder),
-            "renderer": None if renderer is None else _choice(renderer),
-            "pooling": Choice(name=pooled.name, options=pooling.options),
-            "head": _choice(head),
-            "layers": layers,
-            "protocols": protocols,
-        }
-    )
-    origins = {
-        kind: registry.find(kind, component.name).origin
-        for kind, component in (
-            ("dataset", dataset),
-            ("encoder", encoder),
-            ("renderer", renderer),
-            ("head", head),
-        )
-        if component is not None
-    }
-    parts = [registry.find("pooling", part).origin for part in pooled.name.split("+")]
-    origins["pooling"] = ", ".join(dict.fromkeys(parts))
-    return Plan(
-        filled,
-        dataset,
-        encoder,
-        renderer,
-        pooling,
-        head,
-        select_layers(layers, encoder.name, encoder.layers),
-        origins,
-    )
 
 
 def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, Path]:
@@ -184,8 +95,8 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 plan.pooling,
                 plan.layers,
                 waveforms=waveforms,
+                policy=plan.policy(workplace.device),
                 cache=workplace.cache,
-                device=workplace.device,
                 jobs=workplace.jobs,
             )
         fit = partial(
@@ -241,36 +152,6 @@ def _require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:
             f"The encoder {encoder.name!r} runs on the CPU, so --device {device} has nothing to "
             "do. Leave it out."
         )
-
-
-def _create_encoder(choice: Choice, registry: Registry) -> AudioEncoder | ScoreEncoder:
-    found = registry.find("encoder", choice.name).component
-    if issubclass(found, ScoreEncoder):
-        return registry.create(ScoreEncoder, "encoder", choice.name, choice.options)
-    return registry.create(AudioEncoder, "encoder", choice.name, choice.options)
-
-
-def _create_renderer(
-    choice: Choice | None,
-    dataset: Dataset,
-    encoder: AudioEncoder | ScoreEncoder,
-    registry: Registry,
-) -> Renderer | None:
-    if isinstance(encoder, AudioEncoder) and not dataset.recorded:
-        choice = choice or Choice(name=dataset.default_renderer)
-        return registry.create(Renderer, "renderer", choice.name, choice.options)
-    if choice is not None:
-        why = (
-            f"the clips of {dataset.name!r} are recordings"
-            if isinstance(encoder, AudioEncoder)
-            else f"the encoder {encoder.name!r} reads notes"
-        )
-        raise UsageError(f"--renderer {choice.name} has nothing to do: {why}. Leave it out.")
-    return None
-
-
-def _choice(component: Component) -> Choice:
-    return Choice(name=component.name, options=component.options)
 
 
 def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Rendered] | None:

@@ -22,9 +22,13 @@ __all__ = ["run"]
 @click.option("--encoder", help="Encoder [default: mel].")
 @click.option("--renderer", help="What turns MIDI into audio [default: the dataset's].")
 @click.option("--layers", help="Such as 9-12, 1,4,9-12, all or last [default: the encoder's].")
+@click.option("--weights", help="pretrained, or random: the same architecture, untrained.")
 @click.option("--merge", help="concat or mean: how layers become one vector.")
 @click.option("--pooling", help="Such as mean or mean+std [default: the encoder's].")
 @click.option("--head", help="Head [default: the encoder's].")
+@click.option("--precision", help="float32, tf32 or bfloat16, of a torch encoder.")
+@click.option("--chunk", "chunk_s", type=float, help="Seconds passed at once [default: its own].")
+@click.option("--overlap", "overlap_s", type=float, help="Seconds that chunks share [default: 0].")
 @click.option("--protocols", help="Comma-separated [default: piece,unseen,work; slow heads: piece]")
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds, averaged.")
 @click.option("--selection", help="nested, or test-fold as in the study (never ranked).")
@@ -61,7 +65,8 @@ def run(
     from ..leaderboard import read_rows, terminal_table
     from ..parallel import usable_cores
     from ..places import cache_root
-    from ..run import Workplace, plan_run
+    from ..plan import plan_run
+    from ..run import Workplace
     from ..run import run as carry_out
 
     registry = open_registry(plugins)
@@ -96,6 +101,8 @@ def _config(asked: dict[str, Any]) -> RunConfig:
     from ..config import RunConfig, apply_settings, read_config
 
     path, settings = asked.pop("config"), asked.pop("settings")
+    weights = asked.pop("weights")
+    settings += () if weights is None else (f"encoder.weights={weights}",)
     given = {} if path is None else read_config(path)
     given |= {name: value for name, value in asked.items() if value is not None}
     if asked["protocols"] is not None:

@@ -1,0 +1,291 @@
+"""Checkpoints of pretrained models: found, read safely, loaded completely, and known by digest.
+
+A checkpoint is a folder laid out as on the Hugging Face hub: ``config.json`` beside
+``model.safetensors``, or beside ``pytorch_model.bin`` where that is all there is. Nothing in it is
+ever run: pickles are read by torch's reader of plain tensors, which refuses code. Whatever is
+absent, incomplete or of another model raises `CheckpointError`; weights are never left at random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .errors import CheckpointAbsentError, CheckpointError, DependencyError
+
+__all__ = ["Checkpoint", "digest_weights", "fill_weights", "find_checkpoint"]
+
+_SAFE, _PICKLE = "model.safetensors", "pytorch_model.bin"
+_NAMED_AT_MOST = 3
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose configuration has been read; its weights are read on demand.
+
+    Attributes
+    ----------
+    name : str
+        As the user gave it: a folder, or an id on the hub.
+    source : str
+        Where it came from, for results: the id with its commit, or ``folder``.
+    config : mapping
+        Content of ``config.json``.
+    file : callable
+        Path of one of its files, downloaded if need be; None where it has no such file.
+    """
+
+    name: str
+    source: str
+    config: Mapping[str, Any]
+    file: Callable[[str], Path | None]
+
+    def tensors(self) -> dict[str, Any]:
+        """Read every tensor, as torch tensors on the CPU.
+
+        Raises
+        ------
+        CheckpointError
+            If there are no weights, or they are truncated or hold code.
+        """
+        index = self.file(f"{_SAFE}.index.json")
+        if index is not None:
+            parts = sorted(set(_read_json(index)["weight_map"].values()))
+            tensors: dict[str, Any] = {}
+            for part in parts:
+                tensors |= _read_safetensors(self._need(part))
+            return tensors
+        safe = self.file(_SAFE)
+        if safe is not None:
+            return _read_safetensors(safe)
+        return _read_pickle(self._need(_PICKLE))
+
+    def _need(self, file: str) -> Path:
+        path = self.file(file)
+        if path is None:
+            raise CheckpointError(
+                f"The checkpoint {self.name!r} holds no weights: neither {_SAFE} nor {file}. "
+                "Download it again, or name another folder."
+            )
+        return path
+
+
+@lru_cache(maxsize=16)
+def find_checkpoint(name: str) -> Checkpoint:
+    """Find a checkpoint and read its configuration.
+
+    Parameters
+    ----------
+    name : str
+        A folder, or an id on the Hugging Face hub with an optional revision (branch, tag or
+        commit): ``org/model@main``. What was downloaded before is used without a network.
+
+    Raises
+    ------
+    CheckpointAbsentError
+        If it cannot be reached: no such folder, model or revision, or no network.
+    CheckpointError
+        If its configuration is absent or cannot be read.
+    DependencyError
+        If it lies on the hub and huggingface-hub is not installed.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+
+        def in_folder(file: str) -> Path | None:
+            return folder / file if (folder / file).is_file() else None
+
+        return Checkpoint(name, "folder", _config(name, in_folder("config.json")), in_folder)
+    repository, _, revision = name.partition("@")
+    if name.startswith((".", "/", "~")) or repository.count("/") != 1:
+        raise CheckpointAbsentError(
+            f"There is no checkpoint {name!r}: it is neither a folder nor of the form org/model. "
+            "Name a folder that holds config.json and model.safetensors, or a model on the hub."
+        )
+
+    def on_hub(file: str) -> Path | None:
+        return _download(repository, revision or None, file)
+
+    config = on_hub("config.json")
+    # The hub's cache files a snapshot under its commit.
+    commit = "" if config is None else config.parent.name
+    return Checkpoint(name, f"{repository}@{commit}", _config(name, config), on_hub)
+
+
+def fill_weights(
+    module: Any, tensors: Mapping[str, Any], name: str, ignore: Iterable[str] = ()
+) -> None:
+    """Put a checkpoint's tensors into a torch module, in float32: all of them, each in its place.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its own names are the checkpoint's.
+    tensors : mapping of str to torch tensor
+    name : str
+        Of the checkpoint, for messages.
+    ignore : iterable of str
+        Beginnings of names that the checkpoint may hold and the module does not use.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape, or holds a value that is not finite.
+    """
+    import torch
+
+    expected = module.state_dict()
+    beginnings = tuple(ignore)
+    used = {key: tensor for key, tensor in tensors.items() if key in expected}
+    unknown = [key for key in tensors if not (key in expected or key.startswith(beginnings))]
+    broken = [
+        f"{key} has shape {tuple(tensor.shape)}, expected {tuple(expected[key].shape)}"
+        for key, tensor in used.items()
+        if tensor.shape != expected[key].shape
+    ]
+    faults = {
+        "it lacks": [key for key in expected if key not in used],
+        "it holds unknown": unknown,
+        "of another shape:": broken,
+        "not finite:": [
+            key
+            for key, tensor in used.items()
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
+        ],
+    }
+    found = [f"{fault} {_few(keys)}" for fault, keys in faults.items() if keys]
+    if found:
+        raise CheckpointError(
+            f"The checkpoint {name!r} does not fit the model {type(module).__name__} of "
+            f"{len(expected)} tensors: {'; '.join(found)}. It is incomplete or of another model: "
+            "download it again, or name the right one."
+        )
+    single = {
+        key: tensor.float() if tensor.is_floating_point() else tensor
+        for key, tensor in used.items()
+    }
+    module.load_state_dict(single, strict=True, assign=True)
+
+
+def digest_weights(module: Any, configuration: Mapping[str, Any]) -> str:
+    """SHA-256 of a torch module's tensors, by name, and of what else decides on its outputs.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    configuration : mapping
+        As JSON holds it.
+    """
+    sha256 = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode())
+    for key, tensor in sorted(module.state_dict().items()):
+        sha256.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha256.update(tensor.detach().cpu().contiguous().numpy().data)
+    return sha256.hexdigest()
+
+
+def _few(keys: list[str]) -> str:
+    more = f" and {len(keys) - _NAMED_AT_MOST} more" if len(keys) > _NAMED_AT_MOST else ""
+    return ", ".join(keys[:_NAMED_AT_MOST]) + more
+
+
+def _config(name: str, path: Path | None) -> Mapping[str, Any]:
+    if path is None:
+        raise CheckpointError(
+            f"The checkpoint {name!r} has no config.json, so that its architecture is not known. "
+            "Name the folder that holds it, or another checkpoint."
+        )
+    return _read_json(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"Cannot read {path} of a checkpoint: {error}. Download it again."
+        ) from error
+    if not isinstance(read, dict):
+        raise CheckpointError(
+            f"{path} holds a JSON {type(read).__name__}, not an object. Download it again."
+        )
+    return read
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Any] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"The weights {path} cannot be read: {error}. The file is truncated or damaged: "
+            "download it again."
+        ) from error
+    return tensors
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        read = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise CheckpointError(
+            f"The weights {path} are a pickle that holds more than tensors, or is damaged, and are "
+            f"refused: {first} Name a checkpoint with {_SAFE}."
+        ) from error
+    if not isinstance(read, dict) or not all(torch.is_tensor(tensor) for tensor in read.values()):
+        raise CheckpointError(
+            f"The weights {path} are not a plain mapping of names to tensors. Name a checkpoint "
+            f"with {_SAFE}."
+        )
+    return read
+
+
+def _download(repository: str, revision: str | None, file: str) -> Path | None:
+    """One file of a model on the hub, from its cache if there is no network."""
+    try:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+    except ImportError as error:
+        raise DependencyError(
+            f"The checkpoint {repository!r} lies on the Hugging Face hub, and huggingface-hub is "
+            'not installed: pip install "pianobench[models]"'
+        ) from error
+    try:
+        return Path(hf_hub_download(repository, file, revision=revision))
+    except RevisionNotFoundError as error:
+        raise CheckpointAbsentError(
+            f"The model {repository!r} has no revision {revision!r}. Name a branch, tag or commit "
+            "that it has."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise CheckpointAbsentError(
+            f"There is no model {repository!r} on the hub, or it may not be read without a token: "
+            "see `hf auth login`."
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise CheckpointAbsentError(
+            f"The checkpoint {repository!r} cannot be downloaded and was not downloaded before "
+            f"({file}): the hub cannot be reached. Connect, or name a folder that holds it."
+        ) from error
+    except EntryNotFoundError:
+        return None
+    except OSError as error:
+        raise CheckpointAbsentError(
+            f"The checkpoint {repository!r} cannot be downloaded ({file}): {error}. Check the "
+            "network and the disk, or name a folder that holds it."
+        ) from error
