@@ -11,12 +11,9 @@ whole checkpoint is written there as well, whatever the size.
 """
 
 import argparse
-import importlib.machinery
-import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import sys
 import types
 from collections.abc import Mapping
@@ -24,15 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fixture_files import list_keys, save_all_states, save_sampled_states, save_versions
 from seeded_weights import seeded_waveforms, seeded_weights
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = {"tiny": HERE / "muq_config_tiny.json", "full": HERE / "muq_config.json"}
 # 1.3 s makes 130 mel frames, no multiple of the 4 that become one state; 1 s makes 100.
 INPUTS = {"tiny": (2, 31_200), "full": (1, 24_000)}
-VALUES_PER_STATE = 300
 PROBE = "model.conv.linear.weight"
-PACKAGES = ["muq", "torch", "torchaudio", "transformers", "huggingface_hub", "safetensors", "numpy"]
 
 
 def main() -> None:
@@ -56,18 +52,16 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     if options.size == "tiny":
         save_checkpoint(model, options.out)
-        save_all_states(states, waveforms, options.out)
+        save_all_states(states, {"waveforms": waveforms}, options.out)
     else:
-        save_sampled_states(states, waveforms, model, options.out)
-        (options.out / "keys.txt").write_text(list_keys(model))
+        probed_weight = model.state_dict()[PROBE].numpy()
+        save_sampled_states(states, {"waveforms": waveforms}, probed_weight, options.out)
+        (options.out / "keys.txt").write_text(list_keys(model.state_dict()))
         codes = build_model({**config, "use_rvq_target": True, "recon_loss_ratio": 0.1})
-        (options.out / "keys_mel_rvq.txt").write_text(list_keys(codes))
+        (options.out / "keys_mel_rvq.txt").write_text(list_keys(codes.state_dict()))
     if options.checkpoint is not None:
         save_checkpoint(model, options.checkpoint)
-    versions: dict[str, Any] = {"python": platform.python_version()}
-    versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
-    versions["stood_in"] = stood_in
-    (options.out / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    save_versions(options.out, ["muq", "torchaudio"], stood_in=stood_in)
 
 
 def mount_torchaudio() -> list[str]:
@@ -133,52 +127,6 @@ def save_checkpoint(model: Any, folder: Path) -> None:
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a generated model card
     (folder / "model.safetensors").chmod(0o644)
-
-
-def save_all_states(
-    states: list[np.ndarray[Any, Any]], waveforms: np.ndarray[Any, Any], out: Path
-) -> None:
-    """Write states.safetensors: ``waveforms`` and ``state.0`` to the last."""
-    from safetensors.numpy import save_file
-
-    tensors = {f"state.{index}": np.ascontiguousarray(state) for index, state in enumerate(states)}
-    save_file(tensors | {"waveforms": waveforms}, out / "states.safetensors")
-
-
-def save_sampled_states(
-    states: list[np.ndarray[Any, Any]], waveforms: np.ndarray[Any, Any], model: Any, out: Path
-) -> None:
-    """Write states.safetensors with a seeded subset of every state, and the scale of each.
-
-    ``indices`` [state, value] index a flattened state, ``values`` [state, value] are what stands
-    there; ``max_abs``, ``norm`` [state] and ``shape`` describe the whole. ``probe`` is the
-    beginning of one weight tensor, to tell another numpy's random stream from a wrong model.
-    """
-    from safetensors.numpy import save_file
-
-    random = np.random.default_rng(0)
-    size = states[0].size
-    indices = [np.sort(random.choice(size, VALUES_PER_STATE, replace=False)) for _ in states]
-    chosen = [state.reshape(-1)[index] for state, index in zip(states, indices, strict=True)]
-    tensors = {
-        "waveforms": waveforms,
-        "indices": np.stack(indices).astype(np.int32),
-        "values": np.stack(chosen),
-        "shape": np.array(states[0].shape),
-        "max_abs": np.array([np.abs(state).max() for state in states]),
-        "norm": np.array([np.sqrt(np.square(state, dtype=np.float64).sum()) for state in states]),
-        "probe": model.state_dict()[PROBE].numpy().reshape(-1)[:8].copy(),
-    }
-    save_file(tensors, out / "states.safetensors")
-
-
-def list_keys(model: Any) -> str:
-    """List the tensors of a state dict: name, shape and type, tab-separated, one a line."""
-    rows = [
-        f"{name}\t{','.join(map(str, tensor.shape))}\t{str(tensor.dtype).removeprefix('torch.')}"
-        for name, tensor in model.state_dict().items()
-    ]
-    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["seeded_tensor", "seeded_waveforms", "seeded_weights"]
+__all__ = ["published_name", "seeded_tensor", "seeded_waveforms", "seeded_weights"]
 
 NORMS = ("norm.weight", "bn1.weight", "bn2.weight", "bn3.weight")
 
@@ -48,7 +48,8 @@ def seeded_tensor(name: str, shape: tuple[int, ...], seed: int = 0) -> npt.NDArr
     Parameters
     ----------
     name : str
-        Name in the state dict, such as ``model.conv.linear.weight``.
+        Name in the state dict, such as ``model.conv.linear.weight``; both namings of a weight
+        norm draw the same.
     shape : tuple of int
         Its shape.
     seed : int
@@ -59,6 +60,7 @@ def seeded_tensor(name: str, shape: tuple[int, ...], seed: int = 0) -> npt.NDArr
     np.ndarray [shape]
         float32, but int64 zero for ``num_batches_tracked``.
     """
+    name = published_name(name)
     if name.endswith("num_batches_tracked"):
         return np.zeros(shape, dtype=np.int64)
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
@@ -72,6 +74,17 @@ def seeded_tensor(name: str, shape: tuple[int, ...], seed: int = 0) -> npt.NDArr
         return np.float32(0.1) * drawn
     drawn /= np.float32(np.sqrt(np.prod(shape[1:])))  # in place: the full size is gigabytes
     return drawn
+
+
+def published_name(name: str) -> str:
+    """Name a tensor as the published checkpoints do.
+
+    They call the two tensors of a weight norm ``weight_g`` and ``weight_v``; newer torch calls
+    them ``parametrizations.weight.original0`` and ``original1``.
+    """
+    for ours, published in (("original0", "weight_g"), ("original1", "weight_v")):
+        name = name.replace(f"parametrizations.weight.{ours}", published)
+    return name
 
 
 def seeded_waveforms(
