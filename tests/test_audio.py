@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pianobench.audio import chunk, quantise, read_audio, read_flac, samples_digest, write_flac
-from pianobench.errors import AudioError, DependencyError, UsageError
+from pianobench.audio import (
+    chunk_bounds,
+    quantise,
+    read_audio,
+    read_flac,
+    samples_digest,
+    write_flac,
+)
+from pianobench.errors import AudioError, DependencyError
 
 UNIT = st.floats(-1, 1, width=32)
 
@@ -158,28 +165,30 @@ def test_the_digest_is_that_of_the_float_samples():
     assert samples_digest(np.repeat(samples, 2)[::2]) == expected
 
 
-@given(st.integers(1, 500), st.integers(1, 60), st.integers(1, 60))
-def test_chunks_cover_the_waveform_once_and_only_the_last_differs(samples, length, minimum):
+@given(
+    st.integers(1, 500), st.integers(1, 60), st.integers(1, 60), st.floats(0, 1, exclude_max=True)
+)
+def test_chunks_cover_the_waveform_share_the_overlap_and_only_the_last_differs(
+    samples, length, minimum, share
+):
     minimum = min(minimum, length, samples)
-    waveform = np.arange(samples, dtype=np.float32)
-    pieces = chunk(waveform, length, minimum)
-    np.testing.assert_array_equal(np.concatenate(pieces), waveform)
-    assert all(len(piece) == length for piece in pieces[:-1])
-    assert minimum <= len(pieces[-1]) < length + minimum
+    overlap = int(share * length)
+    bounds = chunk_bounds(samples, length, minimum, overlap)
+    assert (bounds[0][0], bounds[-1][1]) == (0, samples)
+    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+        assert end - start == overlap
+    assert all(end - start == length for start, end in bounds[:-1])
+    last = bounds[-1][1] - bounds[-1][0]
+    assert minimum <= last < length + minimum
+    assert len(bounds) == 1 or last > overlap
 
 
 def test_without_a_length_the_waveform_stays_whole():
-    waveform = np.zeros(7, dtype=np.float32)
-    assert [len(piece) for piece in chunk(waveform, None, 7)] == [7]
+    assert chunk_bounds(7, None, 7) == [(0, 7)]
 
 
 def test_a_waveform_below_the_minimum_is_refused():
     with pytest.raises(AudioError, match="6 samples is shorter than the 7"):
-        chunk(np.zeros(6, dtype=np.float32), None, 7)
+        chunk_bounds(6, None, 7)
     with pytest.raises(AudioError, match="0 samples"):
-        chunk(np.zeros(0, dtype=np.float32), 10, 0)
-
-
-def test_chunks_below_the_minimum_are_refused():
-    with pytest.raises(UsageError, match="Chunks of 5 samples are shorter than the 7"):
-        chunk(np.zeros(100, dtype=np.float32), 5, 7)
+        chunk_bounds(0, 10, 0)

@@ -13,6 +13,7 @@ from pianobench.clip_features import (
     load_encoder,
 )
 from pianobench.errors import DependencyError, EncodingError, MidiError, PluginError
+from pianobench.policy import choose_policy
 from pianobench.sources import NoteSource
 
 
@@ -55,7 +56,7 @@ def nothing_loaded() -> None:
 
 
 def test_chunks_are_joined_before_they_are_pooled() -> None:
-    done = encode_waveform_source(Steps(), Sum(), "cpu", Source())  # type: ignore[arg-type]  # a stand-in
+    done = encode_waveform_source(Steps(), Sum(), choose_policy(Steps()), Source())  # type: ignore[arg-type]  # a stand-in
     assert done.row.key == "k"
     assert done.audio_s == 1.0
     np.testing.assert_allclose(done.row.layers, [[0.0, 0.95], [45.0, 0.95]])

@@ -111,7 +111,13 @@ def test_a_second_run_encodes_nothing_and_gives_the_same_bits(
     assert runs[0].namespace == runs[1].namespace
     (stored,) = stored_namespaces(feature_root(tmp_path / "cache"))
     assert stored.shards == 1
-    assert stored.description["input"]["chunk_s"] == 0.5
+    assert stored.description["input"] == {
+        "sample_rate": 1000,
+        "minimum_samples": 1,
+        "chunk_samples": 500,
+        "overlap_samples": 0,
+        "precision": "float32",
+    }
 
 
 def test_options_and_poolings_have_their_own_namespace(

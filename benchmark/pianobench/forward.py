@@ -96,12 +96,16 @@ def encode_waveform(
         frames = len(of_chunk[0])
         period_s = 1 / rate_hz if rate_hz else (end - start) / encoder.sample_rate / frames
         times_s = start / encoder.sample_rate + (np.arange(frames) + 0.5) * period_s
-        margin = policy.overlap_samples / 2
-        first_s = (start + margin) / encoder.sample_rate if start else 0.0
-        last_s = (end - margin) / encoder.sample_rate if end < len(waveform) else np.inf
-        inside = (times_s >= first_s) & (times_s < last_s)
+        inside = slice(None)
+        if policy.overlap_samples:
+            margin_s = policy.overlap_samples / encoder.sample_rate / 2
+            first_s = start / encoder.sample_rate + margin_s if start else -np.inf
+            last_s = end / encoder.sample_rate - margin_s if end < len(waveform) else np.inf
+            # Rounding must not decide on a frame whose centre is where two pieces meet.
+            first_s, last_s = first_s - 1e-6, last_s - 1e-6
+            inside = (times_s >= first_s) & (times_s < last_s)
         times.append(times_s[inside])
-        kept.append([state[inside] for state in of_chunk] if margin else of_chunk)
+        kept.append([state[inside] for state in of_chunk])
     joined = [np.concatenate(of_layer) for of_layer in zip(*kept, strict=True)]
     return States(joined, np.concatenate(times))
 
