@@ -2,6 +2,7 @@ import hashlib
 import os
 import struct
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,7 @@ def test_chunks_cover_the_waveform_share_the_overlap_and_only_the_last_differs(
     overlap = int(share * length)
     bounds = chunk_bounds(samples, length, minimum, overlap)
     assert (bounds[0][0], bounds[-1][1]) == (0, samples)
-    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+    for (_, end), (start, _) in pairwise(bounds):
         assert end - start == overlap
     assert all(end - start == length for start, end in bounds[:-1])
     last = bounds[-1][1] - bounds[-1][0]

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pianobench import AudioEncoder, AudioError
+from pianobench import forward as forward_module
 from pianobench.errors import EncodingError
-from pianobench.forward import encode_waveform
-from pianobench.policy import choose_policy
+from pianobench.forward import States, encode_waveform, encode_waveforms
+from pianobench.policy import Policy, choose_policy
 
 RATE = 1000
 
@@ -53,10 +56,164 @@ def test_states_of_chunks_are_joined_over_time() -> None:
     np.testing.assert_array_equal(states.layers[1][:, 0], waveform.reshape(-1, 100).max(1))
 
 
-def test_only_chunks_of_equal_length_share_a_batch() -> None:
+def encode_all(
+    waveforms: list[np.ndarray], loaded: Callable[[Any], Any], policy: Policy | None = None
+) -> dict[int, Any]:
+    """Encode clips as on an accelerator; outcomes by clip."""
+    policy = policy or choose_policy(Blocks(), device="accelerator")
+    readers = [lambda waveform=waveform: waveform for waveform in waveforms]
+    return dict(encode_waveforms(Blocks(), loaded, readers, policy))
+
+
+def means(waveform: np.ndarray) -> np.ndarray:
+    return waveform.reshape(-1, 100).mean(1)
+
+
+def test_on_a_cpu_chunks_are_passed_one_by_one() -> None:
     loaded = Loaded()
-    encode(wave(11_500), loaded)
-    assert loaded.batches == [(8, 1000), (3, 1000), (1, 500)]
+    encode(wave(2500), loaded)
+    assert loaded.batches == [(1, 1000), (1, 1000), (1, 500)]
+
+
+def test_on_an_accelerator_chunks_of_several_clips_share_batches_of_equal_length() -> None:
+    loaded = Loaded()
+    waveforms = [wave(n) for n in (3500, 2500, 4300, 2500, 3000)]
+    outcomes = encode_all(waveforms, loaded)
+    assert sorted(loaded.batches) == [(1, 300), (3, 500), (6, 1000), (8, 1000)]
+    for index, waveform in enumerate(waveforms):
+        np.testing.assert_allclose(outcomes[index].layers[0][:, 0], means(waveform), rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(3, 60), min_size=1, max_size=12), st.integers(1, 20))
+def test_clips_that_share_batches_come_out_as_they_do_alone(tenths: list[int], held_s: int) -> None:
+    waveforms = [wave(100 * n + k) for k, n in enumerate(tenths)]
+    policy = Policy(1000, 200, device="accelerator")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forward_module, "_HELD_S", float(held_s))
+        outcomes = encode_all(waveforms, Loaded(), policy)
+    assert sorted(outcomes) == list(range(len(waveforms)))
+    for index, waveform in enumerate(waveforms):
+        alone = encode_waveform(Blocks(), Loaded(), waveform, Policy(1000, 200))
+        np.testing.assert_array_equal(outcomes[index].times_s, alone.times_s)
+        for together, single in zip(outcomes[index].layers, alone.layers, strict=True):
+            np.testing.assert_allclose(together, single, rtol=1e-6)
+
+
+def test_the_audio_that_waits_for_others_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward_module, "_HELD_S", 5.0)
+    read = []
+
+    def reader(index: int) -> Callable[[], np.ndarray]:
+        return lambda: read.append(index) or wave(1000 + index)
+
+    policy = Policy(None, device="accelerator")
+    readers = map(reader, range(100))
+    for index, outcome in encode_waveforms(Blocks(), Loaded(), readers, policy):
+        assert isinstance(outcome, States)
+        assert len(read) - index <= 6
+    assert len(read) == 100
+
+
+def test_a_clip_that_cannot_be_read_or_encoded_costs_the_others_nothing() -> None:
+    loaded = Loaded()
+
+    def allergic(waveforms: np.ndarray) -> list[np.ndarray]:
+        if (waveforms == 0.125).any():
+            raise ValueError("an eighth")
+        return loaded(waveforms)
+
+    waveforms = [wave(2000) for _ in range(6)]
+    waveforms[1] = np.full(2000, np.nan, dtype=np.float32)
+    waveforms[2] = np.full(2000, 0.125, dtype=np.float32)
+    waveforms[4] = wave(100)
+    outcomes = encode_all(waveforms, allergic)
+    assert isinstance(outcomes[1], AudioError)
+    assert isinstance(outcomes[4], AudioError)
+    assert isinstance(outcomes[2], EncodingError)
+    assert "an eighth" in str(outcomes[2])
+    for index in (0, 3, 5):
+        np.testing.assert_allclose(outcomes[index].layers[0][:, 0], means(waveforms[index]), 1e-5)
+
+
+def test_values_that_are_not_finite_are_laid_to_the_clip_that_has_them() -> None:
+    def logarithm(waveforms: np.ndarray) -> list[np.ndarray]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return [np.log(np.abs(state)) for state in Loaded()(waveforms)]
+
+    waveforms = [wave(1000), np.zeros(1000, dtype=np.float32), wave(1000)]
+    outcomes = encode_all(waveforms, logarithm)
+    assert [type(outcomes[index]) for index in range(3)] == [States, EncodingError, States]
+
+
+class Smooth(AudioEncoder):
+    """State 0: the samples; state 1: their mean over 21, silence beyond the ends."""
+
+    name = "smooth"
+    sample_rate = RATE
+    backend = "numpy"
+    layers = 1
+    chunk_s = 0.1
+    hop_samples = 1
+
+    def load(self, device: str) -> Any:
+        def states(waveforms: np.ndarray) -> list[np.ndarray]:
+            around = [np.convolve(w, np.ones(21) / 21, "same") for w in waveforms]
+            return [waveforms[:, :, None], np.array(around)[:, :, None]]
+
+        return states
+
+
+@pytest.mark.parametrize("samples", [100, 101, 350, 421, 1000])
+@pytest.mark.parametrize("overlap", [20, 21, 40, 49])
+def test_overlapped_chunks_give_what_the_whole_gives_where_the_overlap_spans_the_context(
+    samples: int, overlap: int
+) -> None:
+    waveform, encoder = wave(samples), Smooth()
+    loaded = encoder.load("cpu")
+    whole = encode_waveform(encoder, loaded, waveform, Policy(None))
+    chunked = encode_waveform(encoder, loaded, waveform, Policy(100, overlap))
+    np.testing.assert_allclose(chunked.times_s, whole.times_s, rtol=1e-9)
+    np.testing.assert_array_equal(chunked.layers[0][:, 0], waveform)
+    np.testing.assert_allclose(chunked.layers[1], whole.layers[1], atol=1e-6)
+
+
+def test_without_overlap_frames_near_a_cut_differ_and_no_others() -> None:
+    waveform, encoder = wave(400), Smooth()
+    loaded = encoder.load("cpu")
+    whole = encode_waveform(encoder, loaded, waveform, Policy(None)).layers[1][:, 0]
+    cut = encode_waveform(encoder, loaded, waveform, Policy(100)).layers[1][:, 0]
+    differs = np.flatnonzero(np.abs(cut - whole) > 1e-6)
+    distance = np.min([np.abs(differs - at + 0.5) for at in (100, 200, 300)], axis=0)
+    assert 50 < len(differs) <= 60
+    assert distance.max() < 10
+
+
+def test_frames_of_overlapping_chunks_meet_with_a_rate_that_the_encoder_gives() -> None:
+    loaded = Loaded()
+    loaded.frame_rate_hz = 10.0  # type: ignore[attr-defined]  # optional in the contract
+    for overlap in (100, 200, 300):
+        waveform = wave(5300)
+        states = encode_waveform(Blocks(), loaded, waveform, Policy(1000, overlap))
+        np.testing.assert_allclose(states.times_s, (np.arange(53) + 0.5) / 10, rtol=1e-9)
+        np.testing.assert_allclose(states.layers[0][:, 0], means(waveform), rtol=1e-5)
+
+
+def test_an_encoder_that_gives_its_states_one_by_one_is_stopped_after_the_last_wanted() -> None:
+    computed = []
+
+    def one_by_one(waveforms: np.ndarray) -> Any:
+        for layer, state in enumerate(Loaded()(waveforms)):
+            computed.append(layer)
+            yield state
+
+    waveform = wave(900)
+    first = encode_waveform(Blocks(), one_by_one, waveform, choose_policy(Blocks()), last_layer=0)
+    assert computed == [0]
+    at_once = encode_waveform(Blocks(), Loaded(), waveform, choose_policy(Blocks()), last_layer=0)
+    for states in (first, at_once):
+        assert len(states.layers) == 1
+        np.testing.assert_allclose(states.layers[0][:, 0], means(waveform), rtol=1e-5)
 
 
 def test_a_short_rest_is_joined_to_the_chunk_before() -> None:
@@ -125,26 +282,36 @@ class OutOfMemoryError(RuntimeError):
     """Named as torch's."""
 
 
-def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
-    loaded = Loaded()
+@pytest.mark.parametrize(
+    "error", [OutOfMemoryError(), RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)")]
+)
+def test_a_batch_that_does_not_fit_is_halved_for_good(error: Exception) -> None:
+    loaded, tried = Loaded(), []
 
     def small_device(waveforms: np.ndarray) -> list[np.ndarray]:
+        tried.append(len(waveforms))
         if len(waveforms) > 3:
-            raise OutOfMemoryError
+            raise error
         return loaded(waveforms)
 
-    waveform = wave(8000)
-    states = encode(waveform, small_device)
-    assert [shape[0] for shape in loaded.batches] == [2, 2, 2, 2]
-    np.testing.assert_array_equal(states.layers[1][:, 0], waveform.reshape(-1, 100).max(1))
+    waveforms = [wave(8000 + k) for k in range(3)]
+    outcomes = encode_all(waveforms, small_device)
+    assert tried[:3] == [8, 4, 2]
+    assert max(tried[2:]) == 2
+    for index in range(3):
+        blocks = waveforms[index][:8000].reshape(-1, 100).max(1)
+        np.testing.assert_array_equal(outcomes[index].layers[1][:, 0], blocks)
 
 
 def test_a_device_that_holds_not_even_one_chunk_is_an_error() -> None:
     def tiny_device(waveforms: np.ndarray) -> list[np.ndarray]:
         raise OutOfMemoryError
 
-    with pytest.raises(EncodingError, match="OutOfMemoryError"):
-        encode(wave(8000), tiny_device)
+    outcomes = encode_all([wave(8000), wave(3000)], tiny_device)
+    for index in (0, 1):
+        assert isinstance(outcomes[index], EncodingError)
+        assert "OutOfMemoryError" in str(outcomes[index])
+        assert "--chunk" in str(outcomes[index])
 
 
 def test_torch_encoders_get_float32_tensors_without_gradient_in_one_thread() -> None:
