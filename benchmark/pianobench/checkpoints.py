@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -235,7 +236,9 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        read = torch.load(path, map_location="cpu", weights_only=True)
+        # An unusual version of the format is no news once it has been read or refused.
+        with warnings.catch_warnings(action="ignore"):
+            read = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
         raise CheckpointError(

@@ -64,6 +64,7 @@ class LogMel(nn.Module):
         self.register_buffer("filters", _mel_filters(configuration.n_mels), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
+        """Return the spectrogram; the frame at the very end is left out."""
         # In single precision whatever the rest is computed in: levels span 100 dB and more.
         with torch.autocast(waveforms.device.type, enabled=False):
             spectrum = torch.stft(
