@@ -88,6 +88,9 @@ class ScoreNotes:
         Of the score MIDI; its velocities follow the written dynamics where its maker did.
     onset_beat, duration_beat : float array
         Beats of the time signature.
+    written_beat : float array
+        Length as written; that of the score MIDI, whose notes end early, where a written note is
+        played as several (tremolos) or has no length of its own (grace notes).
     measure : int array
         Counted from 0.
     position_beat : float array
@@ -112,6 +115,7 @@ class ScoreNotes:
     velocity: NDArray[np.int64]
     onset_beat: NDArray[np.float64]
     duration_beat: NDArray[np.float64]
+    written_beat: NDArray[np.float64]
     measure: NDArray[np.int64]
     position_beat: NDArray[np.float64]
     measure_beats: NDArray[np.float64]
@@ -160,6 +164,11 @@ def read_score(midi: Path, xml: Path) -> ScoreNotes:
     grid = _Grid(part)
     start = grid.time(notes.onset + shift_q)
     onset_beat = grid.beat(start)
+    duration_beat = grid.beat(grid.time(notes.offset + shift_q)) - onset_beat
+    once = (source >= 0) & (
+        np.bincount(source + 1, minlength=len(written.pitch) + 1)[source + 1] == 1
+    )
+    once &= ~marked(written.marks["grace"])
     measure, position_beat, measure_beats = grid.place(start)
     return ScoreNotes(
         onset_q=notes.onset,
@@ -169,7 +178,8 @@ def read_score(midi: Path, xml: Path) -> ScoreNotes:
         pitch=notes.pitch,
         velocity=notes.velocity,
         onset_beat=onset_beat,
-        duration_beat=grid.beat(grid.time(notes.offset + shift_q)) - onset_beat,
+        duration_beat=duration_beat,
+        written_beat=np.where(once, written.beats[source], duration_beat),
         measure=measure,
         position_beat=position_beat,
         measure_beats=measure_beats,
@@ -223,6 +233,7 @@ class _Grid:
 class _Written:
     onset_q: NDArray[np.float64]
     end_q: NDArray[np.float64]
+    beats: NDArray[np.float64]
     pitch: NDArray[np.int64]
     voice: NDArray[np.int64]
     staff: NDArray[np.int64]
@@ -261,6 +272,7 @@ def _written_notes(part: Any, xml: Path) -> _Written:
         raise DataError(f"The MusicXML {xml} has measures but no note. Export it again.")
     grid = _Grid(part)
     start = np.array([note.start.t for note in notes])
+    end = start + np.array([note.duration_tied for note in notes])
     marks = {
         name: np.array(
             [bool({*(n.articulations or ()), *(n.ornaments or ())} & {*words}) for n in notes]
@@ -271,7 +283,8 @@ def _written_notes(part: Any, xml: Path) -> _Written:
     grace = import_symbolic("partitura").score.GraceNote
     return _Written(
         onset_q=grid.quarter(start),
-        end_q=grid.quarter(start + np.array([note.duration_tied for note in notes])),
+        end_q=grid.quarter(end),
+        beats=grid.beat(end) - grid.beat(start),
         pitch=np.array([note.midi_pitch for note in notes], dtype=np.int64),
         voice=voice,
         staff=np.array([note.staff or 0 for note in notes], dtype=np.int64),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Feature", "Floats", "Series", "log_s", "mean", "slope"]
+__all__ = ["Feature", "Floats", "Series", "correlation", "log_s", "mean", "slope"]
 
 Floats = NDArray[np.float64]
 
@@ -92,3 +92,13 @@ def slope(x: Floats, y: Floats) -> float:
     centred = x - x.mean()
     scatter = float(centred @ centred)
     return float(centred @ y) / scatter if scatter > 0 else 0.0
+
+
+def correlation(a: Floats, b: Floats) -> float:
+    """Pearson correlation; zero where either does not vary."""
+    if not len(a):
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    # A machine's tempo and loudness are constant but for rounding.
+    return float(a @ b) / scale if scale > 1e-9 * len(a) else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Feature, Floats, Series, log_s, mean, slope
+from .features import Feature, Floats, Series, correlation, log_s, mean, slope
 from .performance import Performance
 from .phrasing import PHRASE_S, chord_rate, moving_mean
 
@@ -58,16 +58,9 @@ def measure(performance: Performance) -> dict[str, float]:
         "tempo_by_time": performance.length_s * slope(struck, tempo),
         "opening": _log_to_median(ioi[:quarter], ioi),
         "ritardando": _log_to_median(ioi[-quarter:], ioi),
-        "tempo_with_loudness": _correlation(tempo, loudness),
+        "tempo_with_loudness": correlation(tempo, loudness),
     }
 
 
 def _log_to_median(part: Floats, whole: Floats) -> float:
     return float(np.log(part.mean() / np.median(whole))) if len(whole) else 0.0
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    # A machine's tempo and loudness are constant but for rounding.
-    return float(a @ b) / scale if scale > 1e-9 * len(a) else 0.0
