@@ -18,6 +18,9 @@ from pianobench.rescore import rescore
 from pianobench.result import ComponentRecord, Result, read_result, result_name, save, writing
 from pianobench.split import make_split
 
+# Read when huggingface-hub is imported: what is not downloaded is absent at once, without retries.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("data") and not _percepiano().is_dir():

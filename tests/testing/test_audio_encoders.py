@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pianobench import AudioEncoder, DependencyError
+from pianobench.errors import CheckpointAbsentError
 from pianobench.testing import Check, check_component
 
 
@@ -105,6 +106,13 @@ class AbsentEncoder(GoodEncoder):
         raise DependencyError("install it")
 
 
+class UnreachableEncoder(GoodEncoder):
+    """Its weights cannot be downloaded."""
+
+    def load(self, device):
+        raise CheckpointAbsentError("connect")
+
+
 FAULTS = {
     ShortEncoder: {"gives every state"},
     ChunkedEncoder: {"states its facts"},
@@ -137,6 +145,11 @@ def test_what_is_not_installed_is_not_run_with_its_reason():
     assert checks["gives every state"] == Check("gives every state", None, "install it")
     assert checks["does not hide nan"] == Check("does not hide nan", None, "install it")
     assert checks["says what it is"].passed
+
+
+def test_weights_that_cannot_be_reached_are_not_a_fault_of_the_encoder():
+    checks = {c.name: c for c in check_component(UnreachableEncoder())}
+    assert checks["gives every state"] == Check("gives every state", None, "connect")
 
 
 def test_checks_that_build_on_one_that_failed_are_not_run():

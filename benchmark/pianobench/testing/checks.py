@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CheckFailedError, DependencyError
+from ..errors import CheckFailedError, CheckpointAbsentError, DependencyError
 
 __all__ = ["Check", "NotRunError", "check_after_first", "check_each", "require", "require_equal"]
 
@@ -93,7 +93,7 @@ def require_equal(
 def _check(promise: Promise, subject: object) -> Check:
     try:
         promise(subject)
-    except (DependencyError, NotRunError) as reason:
+    except (CheckpointAbsentError, DependencyError, NotRunError) as reason:
         return Check(_name(promise), None, str(reason))
     except CheckFailedError as found:
         return Check(_name(promise), False, str(found))
