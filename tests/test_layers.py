@@ -65,3 +65,8 @@ def test_the_mean_of_layers_is_taken_in_double_precision() -> None:
 def test_layers_of_different_widths_cannot_be_averaged() -> None:
     with pytest.raises(UsageError, match=r"widths \[2, 3\]"):
         merge({0: np.zeros((4, 2)), 1: np.zeros((4, 3))}, "mean")
+
+
+def test_an_encoder_with_one_state_says_so() -> None:
+    with pytest.raises(UsageError, match=r"ask for '1', but encoder 'mel' has layer 0 only\.$"):
+        select_layers("1", "mel", 0)

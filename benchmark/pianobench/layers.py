@@ -62,9 +62,10 @@ def select_layers(text: str, encoder: str, count: int) -> tuple[int, ...]:
             )
         first, last = int(read[1]), int(read[2] or read[1])
         if first > last or last > count:
+            why = ", and a range runs upwards" if first > last else ""
+            has = f"layers 0 to {count}" if count else "layer 0 only"
             raise UsageError(
-                f"Layers {text!r} ask for {part.strip()!r}, but encoder {encoder!r} has layers 0 "
-                f"to {count}, and a range runs upwards."
+                f"Layers {text!r} ask for {part.strip()!r}, but encoder {encoder!r} has {has}{why}."
             )
         chosen.update(range(first, last + 1))
     return tuple(sorted(chosen))

@@ -110,7 +110,9 @@ def estimates_of(rows: Iterable[Row]) -> list[Estimate]:
     """Take R2 on the ranking protocol with its interval from every row that has one."""
     return [
         Estimate(
-            f"{row.encoder} ({row.renderer}), {row.head}", row.r2[RANKING], *(row.interval or ())
+            ", ".join([f"{row.encoder} ({row.renderer})", row.head, *row.options]),
+            row.r2[RANKING],
+            *(row.interval or ()),
         )
         for row in rank_rows(rows)
         if RANKING in row.r2
@@ -132,7 +134,17 @@ def _options(result: Result) -> tuple[str, ...]:
         for option, value in component.changed.items()
         if (kind, option) != ("renderer", "instrument")
     ]
-    return (*changed, *(["merge=mean"] if result.config.merge == "mean" else []))
+    config = result.config
+    if config.merge == "mean":
+        changed.append("merge=mean")
+    if config.precision not in (None, "float32"):
+        changed.append(f"precision={config.precision}")
+    facts = result.components["encoder"].facts
+    if config.chunk_s != facts.get("chunk_s", config.chunk_s):
+        changed.append(f"chunk_s={config.chunk_s:g}")
+    if config.overlap_s:
+        changed.append(f"overlap_s={config.overlap_s:g}")
+    return tuple(changed)
 
 
 def _renderer(result: Result) -> str:
