@@ -9,12 +9,14 @@ from pianobench import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder
 from pianobench.clip_features import (
     encode_notes,
     encode_waveform_source,
+    encode_waveform_sources,
     forget_loaded,
     load_encoder,
 )
-from pianobench.errors import DependencyError, EncodingError, MidiError, PluginError
+from pianobench.errors import AudioError, DependencyError, EncodingError, MidiError, PluginError
 from pianobench.policy import choose_policy
 from pianobench.sources import NoteSource
+from pianobench.store import Row
 
 
 class Sum(Pooling):
@@ -57,9 +59,34 @@ def nothing_loaded() -> None:
 
 def test_chunks_are_joined_before_they_are_pooled() -> None:
     done = encode_waveform_source(Steps(), Sum(), choose_policy(Steps()), Source())  # type: ignore[arg-type]  # a stand-in
-    assert done.row.key == "k"
-    assert done.audio_s == 1.0
-    np.testing.assert_allclose(done.row.layers, [[0.0, 0.95], [45.0, 0.95]])
+    assert done.key == "k"
+    np.testing.assert_allclose(done.layers, [[0.0, 0.95], [45.0, 0.95]])
+
+
+def test_clips_that_share_batches_have_an_outcome_each() -> None:
+    class Silent(Source):
+        def waveform(self, sample_rate: int) -> np.ndarray:
+            raise AudioError("nothing there")
+
+    class Positive(Sum):
+        def pool(self, frames: Frames) -> Any:
+            if frames.values.sum() == 0:
+                raise EncodingError("all zero")
+            return super().pool(frames)
+
+    policy = choose_policy(Steps(), device="accelerator")
+    sources: Any = [Source(), Silent(), Source()]
+    rows = dict(encode_waveform_sources(Steps(), Sum(), policy, sources))
+    assert isinstance(rows[1], AudioError)
+    for index in (0, 2):
+        row = rows[index]
+        assert isinstance(row, Row)
+        np.testing.assert_allclose(row.layers, [[0.0, 0.95], [45.0, 0.95]])
+    assert [
+        str(outcome)
+        for _, outcome in encode_waveform_sources(Steps(), Positive(), policy, sources[:1])
+    ] == ["all zero"]
+    assert LOADED == [(0, "accelerator")]
 
 
 def test_an_encoder_is_loaded_once_until_another_is() -> None:
@@ -120,8 +147,7 @@ SOURCE = NoteSource(Clip("a"), "k")
 
 def test_notes_are_pooled_with_their_times() -> None:
     done = encode_notes(notes_encoder(np.ones((1, 3, 2))), Sum(), SOURCE)
-    assert done.audio_s == 0.0
-    np.testing.assert_array_equal(done.row.layers, [[3.0, 3.0, 1.0]])
+    np.testing.assert_array_equal(done.layers, [[3.0, 3.0, 1.0]])
 
 
 def test_errors_of_the_input_pass_and_others_name_the_encoder() -> None:

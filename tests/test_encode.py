@@ -17,8 +17,8 @@ from pianobench import parallel as parallel_module
 from pianobench.audio import quantise, samples_digest, write_flac
 from pianobench.encode import encode_corpus, feature_root
 from pianobench.errors import DataError, EncodingError, UsageError
+from pianobench.inventory import list_namespaces
 from pianobench.render import Rendered
-from pianobench.store import stored_namespaces
 
 RATE = 1000
 COUNTED: list[int] = []
@@ -109,7 +109,7 @@ def test_a_second_run_encodes_nothing_and_gives_the_same_bits(
     assert runs[2].time.audio_s == 0
     assert runs[0].digest == runs[2].digest != runs[1].digest
     assert runs[0].namespace == runs[1].namespace
-    (stored,) = stored_namespaces(feature_root(tmp_path / "cache"))
+    (stored,) = list_namespaces(feature_root(tmp_path / "cache"))
     assert stored.shards == 1
     assert stored.description["input"] == {
         "sample_rate": 1000,
@@ -118,6 +118,40 @@ def test_a_second_run_encodes_nothing_and_gives_the_same_bits(
         "overlap_samples": 0,
         "precision": "float32",
     }
+
+
+def test_what_the_encoder_makes_of_fixed_signals_is_computed_once_and_kept(
+    corpus: Corpus, waveforms: dict[str, Rendered], tmp_path: Path
+) -> None:
+    class Sourced(Blocks):
+        """Has weights of a digest and a source."""
+
+        weights_options = ("offset",)
+
+        def load(self, device: str) -> Any:
+            real = super().load(device)
+
+            def states(waveforms: np.ndarray) -> Any:
+                return real(waveforms)
+
+            states.weights_digest = "same"  # type: ignore[attr-defined]  # optional
+            states.source = f"folder {self.offset}"  # type: ignore[attr-defined]  # optional
+            return states
+
+    def run(offset: float) -> Any:
+        COUNTED.clear()
+        return encode_corpus(
+            Sourced(offset=offset), corpus, Mean(), [0], waveforms=waveforms, cache=tmp_path
+        )
+
+    first, calls = run(0.0), len(COUNTED)
+    again = run(1.0)
+    assert (calls > 0, COUNTED) == (True, [])
+    assert (first.provenance["source"], again.provenance["source"]) == ("folder 0.0", "folder 1.0")
+    assert first.provenance["signals"] == again.provenance["signals"]
+    assert first.provenance["signals"]["click"]["frames"] == 200
+    (stored,) = list_namespaces(feature_root(tmp_path))
+    assert stored.provenance == {**first.provenance, "weights_options": {"offset": 0.0}}
 
 
 def test_options_and_poolings_have_their_own_namespace(
@@ -192,16 +226,20 @@ def test_an_encoder_that_works_on_no_clip_is_given_up_soon(
         name = "broken"
 
         def load(self, device: str) -> Any:
+            real = super().load(device)
+
             def states(waveforms: np.ndarray) -> Any:
-                COUNTED.append(len(waveforms))
+                # The fingerprint and the facts are taken from three signals each, of four chunks.
+                if len(COUNTED) < 24:
+                    return real(waveforms)
+                COUNTED.append(1)
                 raise ValueError("no")
 
-            states.weights_digest = "1"  # type: ignore[attr-defined]  # skips the fingerprint
             return states
 
     with pytest.raises(EncodingError, match="None of the first 10 clips can be encoded"):
         encode_corpus(Broken(), corpus, Mean(), [0], waveforms=waveforms, cache=tmp_path / "cache")
-    assert len(COUNTED) == 10
+    assert len(COUNTED) == 6 * 4 + 10
 
 
 def test_a_pooling_that_makes_nan_is_refused_with_the_clip(
@@ -286,6 +324,7 @@ def test_clips_of_notes_are_told_apart_by_all_files_that_are_read(
     encoded = encode_corpus(Bytes(), clips, Mean(), [0], cache=tmp_path / "cache")
     assert (encoded.time.encoded, encoded.time.cached) == (5, 43)
     assert encoded.fingerprint == "revision 1"
+    assert encoded.provenance == {}
     np.testing.assert_allclose(encoded.layers[0][:, 0], [(3 + n % 5) / 2 for n in range(48)])
 
 
@@ -296,7 +335,7 @@ def test_a_clip_of_notes_that_fails_is_named(corpus: Corpus, tmp_path: Path) -> 
         EncodingError, match=f"'{failing}': The encoder 'bytes' failed.*empty score"
     ):
         encode_corpus(Bytes(), clips, Mean(), [0], cache=tmp_path / "cache")
-    (stored,) = stored_namespaces(feature_root(tmp_path / "cache"))
+    (stored,) = list_namespaces(feature_root(tmp_path / "cache"))
     assert stored.shards == 1
 
 

@@ -8,7 +8,12 @@ import pytest
 
 from pianobench import AudioEncoder, Clip, Frames, Pooling, ScoreEncoder, read_notes
 from pianobench.errors import DependencyError, EncodingError, UsageError
-from pianobench.fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
+from pianobench.fingerprint import (
+    describe_signals,
+    fingerprint_audio,
+    fingerprint_pooling,
+    fingerprint_score,
+)
 from pianobench.policy import Policy
 
 
@@ -67,6 +72,29 @@ def test_a_digest_of_the_weights_is_taken_without_encoding() -> None:
     loaded.weights_digest = "abc"  # type: ignore[attr-defined]  # optional in the contract
     assert fingerprint_audio(Gain(), loaded, Policy(None)) == "abc"
     assert loaded.lengths == []
+
+
+def test_statistics_on_the_signals_agree_within_rounding_and_tell_encoders_apart() -> None:
+    def described(gain: float) -> Any:
+        return describe_signals(Gain(), Amplifier(gain), Policy(None))
+
+    ours = described(1.0)
+    assert list(ours) == ["click", "sweep", "noise"]
+    assert ours == described(1.0 + 1e-6) != described(1.01)
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 500)
+    assert ours["noise"]["frames"] == 500
+    assert ours["noise"]["std"] == pytest.approx(noise.std(), abs=1e-5)
+    assert ours["noise"]["means"] == [pytest.approx(noise.mean(), abs=1e-5)]
+    assert ours["click"]["std"] == pytest.approx(0.5 / np.sqrt(500), rel=2e-3)
+    assert len(f"{described(10.0)['sweep']['std']:g}") <= 5
+
+
+def test_constant_states_have_statistics_too() -> None:
+    assert describe_signals(Gain(), Amplifier(0.0), Policy(None))["noise"] == {
+        "frames": 500,
+        "std": 0.0,
+        "means": [0.0],
+    }
 
 
 def test_an_encoder_of_notes_is_tried_on_fixed_notes() -> None:

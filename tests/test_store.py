@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from pianobench import store as store_module
 from pianobench.errors import StoreError
-from pianobench.store import FeatureStore, Row, namespace_digest, stored_namespaces
+from pianobench.store import FeatureStore, Row, namespace_digest
 
 ENCODER = {"encoder": {"name": "mel", "options": {"bands": 128}}, "pooling": "mean"}
 
@@ -101,13 +101,22 @@ def test_any_change_of_the_description_is_another_namespace(tmp_path: Path) -> N
     assert FeatureStore(tmp_path, reordered).missing(["key0"]) == []
 
 
-def test_namespaces_are_listed_with_their_description(store: FeatureStore, tmp_path: Path) -> None:
-    assert stored_namespaces(tmp_path) == ()
-    store.write([row(0)])
-    store.write([row(1)])
-    (found,) = stored_namespaces(tmp_path)
-    assert (found.digest, found.description, found.shards) == (store.digest, ENCODER, 2)
-    assert found.size_bytes == sum(path.stat().st_size for path in shards(tmp_path))
+def test_what_is_known_of_the_encoder_is_kept_beside_the_values(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    assert store.provenance() == {}
+    store.keep_provenance({"source": "folder", "signals": {"click": {"std": 0.5}}})
+    again = FeatureStore(tmp_path, ENCODER)
+    assert again.provenance() == {"source": "folder", "signals": {"click": {"std": 0.5}}}
+    assert (again.keys, store.digest) == ([], again.digest)
+    (tmp_path / store.digest / "provenance.json").write_text("{")
+    assert again.provenance() == {}
+
+
+def test_all_keys_are_told(store: FeatureStore) -> None:
+    store.write([row(n) for n in range(3)])
+    store.write([row(5)])
+    assert sorted(store.keys) == keys([0, 1, 2, 5])
 
 
 @settings(deadline=None, max_examples=20)

@@ -23,6 +23,7 @@ from .errors import AudioError, DependencyError
 __all__ = [
     "PART",
     "chunk_bounds",
+    "duration_s",
     "quantise",
     "read_audio",
     "read_flac",
@@ -78,6 +79,28 @@ def read_audio(
             f"{sample_rate} Hz. Give a longer file."
         )
     return resampled
+
+
+def duration_s(path: Path, start_s: float = 0.0, end_s: float | None = None) -> float:
+    """Length in seconds of a file, or of a part of it, as its header tells.
+
+    Parameters
+    ----------
+    path, start_s, end_s
+        See `read_audio`.
+
+    Raises
+    ------
+    AudioError
+        If the header cannot be read.
+    """
+    import soundfile
+
+    try:
+        whole_s: float = soundfile.info(path).duration
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return max(0.0, (whole_s if end_s is None else min(end_s, whole_s)) - start_s)
 
 
 def read_flac(path: Path) -> Waveform:
@@ -214,15 +237,17 @@ def _decode(path: Path, start_s: float, end_s: float | None) -> tuple[Waveform, 
             file.seek(start)
             channels: Waveform = file.read(end - start, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(
-            f"Cannot read the audio file {path}: {error}. Fetch or export it again."
-        ) from error
+        raise _unreadable(path, error) from error
     if len(channels) < end - start:
         raise AudioError(
             f"The audio file {path} breaks off: it announces {end - start} samples and holds "
             f"{len(channels)}. Fetch or export it again."
         )
     return channels, rate
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    return AudioError(f"Cannot read the audio file {path}: {error}. Fetch or export it again.")
 
 
 def _soxr() -> Any:

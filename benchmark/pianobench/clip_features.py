@@ -1,35 +1,34 @@
-"""One clip through an encoder and a pooling: what enters is its source, what leaves is its row."""
+"""Clips through an encoder and a pooling: what enters is a source, what leaves is its row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch import Loaded
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError, PluginError
-from .forward import encode_waveform
+from .forward import States, encode_waveform, encode_waveforms
 from .policy import Policy
 from .pooling import pool
 from .sources import NoteSource, WaveformSource
 from .store import Row
 from .values import Clip, Frames
 
-__all__ = ["Features", "encode_notes", "encode_waveform_source", "forget_loaded", "load_encoder"]
-
-Loaded = Callable[[Any], Iterable[Any]]
-
-
-class Features(NamedTuple):
-    """A row for the store, and the seconds of audio it took (0 for notes)."""
-
-    row: Row
-    audio_s: float
+__all__ = [
+    "encode_notes",
+    "encode_waveform_source",
+    "encode_waveform_sources",
+    "forget_loaded",
+    "load_encoder",
+]
 
 
-def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) -> Features:
+def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) -> Row:
     """Encode and pool a clip of notes.
 
     Raises
@@ -38,12 +37,12 @@ def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) ->
         If the encoder or the pooling fails, or returns something other than it promises.
     """
     frames = _frames_of_notes(encoder, source.clip)
-    return Features(Row(source.key, list(_pooled(pooling, frames))), 0.0)
+    return Row(source.key, list(_pooled(pooling, frames)))
 
 
 def encode_waveform_source(
     encoder: AudioEncoder, pooling: Pooling, policy: Policy, source: WaveformSource
-) -> Features:
+) -> Row:
     """Encode and pool a clip of audio.
 
     Raises
@@ -54,12 +53,40 @@ def encode_waveform_source(
         If the encoder or the pooling fails, or returns something other than it promises.
     """
     waveform = source.waveform(encoder.sample_rate)
-    states = encode_waveform(encoder, load_encoder(encoder, policy.device), waveform, policy)
+    loaded = load_encoder(encoder, policy.device)
+    return _row(pooling, source, encode_waveform(encoder, loaded, waveform, policy))
+
+
+def encode_waveform_sources(
+    encoder: AudioEncoder, pooling: Pooling, policy: Policy, sources: Sequence[WaveformSource]
+) -> Iterator[tuple[int, Row | PianobenchError]]:
+    """Encode and pool clips of audio that share batches.
+
+    Yields
+    ------
+    index, outcome
+        In order of completion; what `encode_waveform_source` would raise is the outcome, so that
+        one bad clip does not cost the others.
+    """
+    readers = [partial(source.waveform, encoder.sample_rate) for source in sources]
+    loaded = load_encoder(encoder, policy.device)
+    for index, states in encode_waveforms(encoder, loaded, readers, policy):
+        if isinstance(states, PianobenchError):
+            yield index, states
+            continue
+        try:
+            outcome: Row | PianobenchError = _row(pooling, sources[index], states)
+        except PianobenchError as error:
+            outcome = error
+        yield index, outcome
+
+
+def _row(pooling: Pooling, source: WaveformSource, states: States) -> Row:
     # Layer by layer: all layers of a long clip at once can be gigabytes.
     layers = [
         _pooled(pooling, Frames(values[None], states.times_s, {}))[0] for values in states.layers
     ]
-    return Features(Row(source.key, layers), len(waveform) / encoder.sample_rate)
+    return Row(source.key, layers)
 
 
 # A component holds no state, so what it loaded is kept here, one per process, while a corpus is

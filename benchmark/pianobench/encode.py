@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,34 +19,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clip_features import (
-    Features,
     encode_notes,
     encode_waveform_source,
+    encode_waveform_sources,
     forget_loaded,
     load_encoder,
 )
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import DataError, EncodingError, PianobenchError
 from .failures import together
-from .fingerprint import fingerprint_audio, fingerprint_pooling, fingerprint_score
+from .fingerprint import (
+    describe_signals,
+    fingerprint_audio,
+    fingerprint_pooling,
+    fingerprint_score,
+)
 from .layers import Merge, merge
 from .parallel import run_where_it_pays
 from .policy import Policy, choose_policy
-from .progress import track
+from .progress import track, track_audio
 from .render import Rendered
 from .sources import NoteSource, WaveformSource, find_sources
 from .store import SHARD_ROWS, FeatureStore, Row
 from .values import Corpus
 
-__all__ = ["Encoded", "EncodingTime", "encode_corpus", "feature_root"]
+__all__ = ["Encoded", "EncodingTime", "describe_features", "encode_corpus", "feature_root"]
 
 FLUSH_EVERY_S = 20.0
 # So many failures and not one success: the encoder is broken, not the clips.
 _HOPELESS = 10
 
 Encoder = AudioEncoder | ScoreEncoder
-Source = NoteSource | WaveformSource
-Work = Callable[[Any], Features]
+Sources = Sequence[NoteSource | WaveformSource]
+Outcomes = Iterator[tuple[int, Row | Exception]]
 
 
 class EncodingTime(NamedTuple):
@@ -77,6 +82,10 @@ class Encoded:
         In the order of the corpus.
     fingerprint : str
         Of the encoder: its weights, or what it makes of fixed inputs.
+    provenance : mapping
+        What else is known of an AudioEncoder, as JSON holds it: ``source``, where its weights came
+        from, and ``signals``, what it makes of fixed signals within rounding
+        (`pianobench.fingerprint.describe_signals`). Empty for an encoder of notes.
     namespace : str
         Digest of all that the features depend on besides the clips.
     time : EncodingTime
@@ -84,6 +93,7 @@ class Encoded:
 
     layers: Mapping[int, NDArray[np.float32]]
     fingerprint: str
+    provenance: Mapping[str, Any]
     namespace: str
     time: EncodingTime
 
@@ -149,46 +159,68 @@ def encode_corpus(
     """
     started = time.perf_counter()
     sources = find_sources(encoder, corpus, waveforms)
+    provenance: dict[str, Any] = {}
     try:
         if policy is None and isinstance(encoder, AudioEncoder):
             policy = choose_policy(encoder)
-        described, fingerprint = _describe(encoder, pooling, policy)
+        described, fingerprint = describe_features(encoder, pooling, policy)
         store = FeatureStore(feature_root(cache), described)
+        if isinstance(encoder, AudioEncoder) and policy is not None:
+            provenance = _provenance(encoder, policy, store)
         keys = [source.key for source in sources]
         first = {source.key: source for source in reversed(sources)}
         missing = [first[key] for key in store.missing(keys)]
         audio_s = 0.0
         if missing:
-            one_process = policy is not None and policy.device != "cpu"
-            work = _work(encoder, pooling, policy)
-            audio_s = _encode_all(work, missing, store, 1 if one_process else jobs)
+            outcomes = _outcomes(encoder, pooling, policy, missing, jobs)
+            audio_s = _store_all(outcomes, missing, store)
     finally:
         forget_loaded()
     values = store.read(keys, layers)
     seconds = time.perf_counter() - started
     timed = EncodingTime(seconds, len(missing), len(sources) - len(missing), audio_s)
-    return Encoded(values, fingerprint, store.digest, timed)
+    return Encoded(values, fingerprint, provenance, store.digest, timed)
 
 
-def _work(encoder: Encoder, pooling: Pooling, policy: Policy | None) -> Work:
+def _outcomes(
+    encoder: Encoder, pooling: Pooling, policy: Policy | None, sources: Sequence[Any], jobs: int
+) -> Outcomes:
+    work: Callable[[Any], Row]
     if isinstance(encoder, ScoreEncoder):
-        return partial(encode_notes, encoder, pooling)
-    return partial(encode_waveform_source, encoder, pooling, policy or choose_policy(encoder))
+        work = partial(encode_notes, encoder, pooling)
+    else:
+        policy = policy or choose_policy(encoder)
+        if policy.device != "cpu":
+            # One process, where clips share batches.
+            return encode_waveform_sources(encoder, pooling, policy, sources)
+        work = partial(encode_waveform_source, encoder, pooling, policy)
+    return run_where_it_pays(work, sources, jobs, before_processes=forget_loaded)
 
 
-def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs: int) -> float:
-    """Encode and store; return the seconds of audio."""
+def _tracked(outcomes: Outcomes, sources: Sources) -> tuple[Outcomes, Sequence[float]]:
+    """Tell how far it is; with the length of each clip in seconds, 0 for notes."""
+    durations = [0.0 if isinstance(source, NoteSource) else source.duration_s for source in sources]
+    if not any(durations):
+        return track(outcomes, len(sources), "encode"), durations
+    followed = track_audio(
+        outcomes, len(sources), "encode", lambda done: durations[done[0]], sum(durations)
+    )
+    return followed, durations
+
+
+def _store_all(outcomes: Outcomes, sources: Sources, store: FeatureStore) -> float:
+    """Store rows as they come; return the seconds of audio that were encoded."""
     rows: list[Row] = []
     failures: dict[str, PianobenchError] = {}
     audio_s = 0.0
     stored = 0
     flushed = time.monotonic()
-    outcomes = run_where_it_pays(work, sources, jobs, before_processes=forget_loaded)
+    outcomes, durations = _tracked(outcomes, sources)
     try:
-        for index, outcome in track(outcomes, len(sources), "encode"):
-            if isinstance(outcome, Features):
-                rows.append(outcome.row)
-                audio_s += outcome.audio_s
+        for index, outcome in outcomes:
+            if isinstance(outcome, Row):
+                rows.append(outcome)
+                audio_s += durations[index]
                 if len(rows) >= SHARD_ROWS or time.monotonic() - flushed > FLUSH_EVERY_S:
                     store.write(rows)
                     stored += len(rows)
@@ -211,10 +243,46 @@ def _encode_all(work: Work, sources: Sequence[Source], store: FeatureStore, jobs
     return audio_s
 
 
-def _describe(
+def _provenance(encoder: AudioEncoder, policy: Policy, store: FeatureStore) -> dict[str, Any]:
+    """Find what a result tells of the encoder; the signals are encoded once a namespace."""
+    loaded = load_encoder(encoder, policy.device)
+    kept = store.provenance()
+    if "signals" not in kept:
+        options = encoder.options
+        kept = {
+            "source": getattr(loaded, "source", None),
+            "signals": describe_signals(encoder, loaded, policy),
+            "weights_options": {name: options[name] for name in encoder.weights_options},
+        }
+        store.keep_provenance(kept)
+    found = {"signals": kept["signals"]}
+    return found if not hasattr(loaded, "source") else found | {"source": loaded.source}
+
+
+def describe_features(
     encoder: Encoder, pooling: Pooling, policy: Policy | None
 ) -> tuple[dict[str, Any], str]:
-    """All that features depend on besides the clip, and the encoder's fingerprint."""
+    """Find all that features depend on besides the clip; its digest names their namespace.
+
+    Parameters
+    ----------
+    encoder : AudioEncoder or ScoreEncoder
+    pooling : Pooling
+    policy : Policy, optional
+        None for an encoder of notes.
+
+    Returns
+    -------
+    description, fingerprint
+        As JSON holds it, and the encoder's fingerprint, which is part of it.
+
+    Raises
+    ------
+    EncodingError
+        If the encoder or the pooling fails on fixed inputs.
+    UsageError
+        If the pooling is learned.
+    """
     described: dict[str, Any] = {
         "encoder": {"name": encoder.name, "revision": encoder.revision},
         "pooling": {

@@ -6,12 +6,14 @@ Facts such as a name or a revision are promises; a fingerprint is measured.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch import Loaded
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError, UsageError
 from .forward import encode_waveform
@@ -20,14 +22,13 @@ from .pooling import pool
 from .probes import probe_midi
 from .values import Clip, Frames
 
-__all__ = ["fingerprint_audio", "fingerprint_pooling", "fingerprint_score"]
+__all__ = ["describe_signals", "fingerprint_audio", "fingerprint_pooling", "fingerprint_score"]
 
 PROBE_S = 2.0
+_COLUMNS = 4
 
 
-def fingerprint_audio(
-    encoder: AudioEncoder, loaded: Callable[[Any], Iterable[Any]], policy: Policy
-) -> str:
+def fingerprint_audio(encoder: AudioEncoder, loaded: Loaded, policy: Policy) -> str:
     """Digest of the weights where the encoder gives it, else of its states on three signals.
 
     Raises
@@ -38,11 +39,47 @@ def fingerprint_audio(
     digest = getattr(loaded, "weights_digest", None)
     if digest is not None:
         return str(digest)
-    samples = max(encoder.minimum_samples, round(PROBE_S * encoder.sample_rate))
     arrays: list[NDArray[np.floating[Any]]] = []
-    for signal in _probe_signals(samples, encoder.sample_rate):
+    for signal in _probe_signals(encoder).values():
         arrays.extend(encode_waveform(encoder, loaded, signal, policy).layers)
     return _digest(arrays)
+
+
+def describe_signals(
+    encoder: AudioEncoder, loaded: Loaded, policy: Policy
+) -> dict[str, dict[str, Any]]:
+    """Statistics of the last state on three fixed signals, to compare machines by.
+
+    A digest tells apart what rounding alone makes different; these agree within rounding.
+
+    Returns
+    -------
+    dict of str to dict
+        By signal (click, sweep, noise): the number of frames, the standard deviation of all
+        values, and the means over time of the first four columns, all to four digits of the
+        standard deviation. Means of all columns would be 0 behind a layer norm.
+
+    Raises
+    ------
+    EncodingError
+        If the encoder fails on the signals, or returns other states than it promises.
+    """
+    return {
+        name: _statistics(encode_waveform(encoder, loaded, signal, policy).layers[-1])
+        for name, signal in _probe_signals(encoder).items()
+    }
+
+
+def _statistics(state: NDArray[np.float32]) -> dict[str, Any]:
+    values = state.astype(np.float64)
+    std = float(values.std())
+    digits = 3 - math.floor(math.log10(std or float(np.abs(values).max()) or 1.0))
+    means = values[:, :_COLUMNS].mean(axis=0)
+    return {
+        "frames": len(values),
+        "std": round(std, digits),
+        "means": [round(float(mean), digits) for mean in means],
+    }
 
 
 def fingerprint_score(encoder: ScoreEncoder) -> str:
@@ -93,14 +130,19 @@ def fingerprint_pooling(pooling: Pooling) -> str:
     return _digest([pooled])
 
 
-def _probe_signals(samples: int, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+def _probe_signals(encoder: AudioEncoder) -> dict[str, NDArray[np.float32]]:
+    rate = encoder.sample_rate
+    samples = max(encoder.minimum_samples, round(PROBE_S * rate))
     click = np.zeros(samples, dtype=np.float32)
     click[samples // 2] = 0.5
-    yield click
-    time_s = np.arange(samples) / sample_rate
-    sweep = np.sin(2 * np.pi * (50 * time_s + 0.2 * sample_rate * time_s**2 / time_s[-1] / 2))
-    yield (0.3 * sweep).astype(np.float32)
-    yield np.random.default_rng(0).uniform(-0.1, 0.1, samples).astype(np.float32)
+    time_s = np.arange(samples) / rate
+    sweep = np.sin(2 * np.pi * (50 * time_s + 0.2 * rate * time_s**2 / time_s[-1] / 2))
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, samples)
+    return {
+        "click": click,
+        "sweep": (0.3 * sweep).astype(np.float32),
+        "noise": noise.astype(np.float32),
+    }
 
 
 def _digest(arrays: Sequence[NDArray[np.floating[Any]]]) -> str:

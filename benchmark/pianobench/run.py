@@ -181,6 +181,7 @@ def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
             "layers": plan.encoder.layers,
             "revision": plan.encoder.revision,
             "pretraining": plan.encoder.pretraining,
+            **encoded.provenance,
         }
     }
     if isinstance(plan.encoder, AudioEncoder):

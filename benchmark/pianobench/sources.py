@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import read_audio
+from .audio import duration_s, read_audio
 from .components import AudioEncoder, ScoreEncoder
-from .errors import DataError, UsageError
+from .errors import AudioError, DataError, UsageError
 from .render import Rendered
 from .values import Clip, Corpus
 
@@ -43,6 +43,11 @@ class RenderSource:
         """SHA-256 of the samples."""
         return self.rendered.digest
 
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.rendered.duration_s
+
     def waveform(self, sample_rate: int) -> NDArray[np.float32]:  # noqa: ARG002 - as rendered
         """Read the samples, shape (samples,)."""
         return self.rendered.waveform()
@@ -55,6 +60,15 @@ class RecordingSource:
     clip: Clip
     audio: Path
     key: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds, as the file's header tells; 0 if it cannot be read."""
+        try:
+            return duration_s(self.audio, self.clip.start_s, self.clip.end_s)
+        except AudioError:
+            # Reading the clip tells what is wrong with it.
+            return 0.0
 
     def waveform(self, sample_rate: int) -> NDArray[np.float32]:
         """Decode the part at a rate in Hz, shape (samples,)."""

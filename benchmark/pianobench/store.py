@@ -9,6 +9,9 @@ A shard is written under a temporary name and renamed, and never changed afterwa
 therefore share a namespace, and one that is killed leaves whole shards behind. `FeatureStore.merge`
 replaces small shards by large ones; a shard is deleted only after all of its rows have been written
 elsewhere, and a reader that had listed it lists again.
+
+Beside the shards lie ``namespace.json``, the description, and ``provenance.json``: what the first
+run knew of the encoder and no value depends on.
 """
 
 from __future__ import annotations
@@ -21,7 +24,6 @@ import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,11 +34,22 @@ from safetensors.numpy import save
 
 from .errors import StoreError
 
-__all__ = ["FeatureStore", "Row", "StoredNamespace", "namespace_digest", "stored_namespaces"]
+__all__ = [
+    "DESCRIPTION",
+    "PROVENANCE",
+    "SHARD",
+    "FeatureStore",
+    "Row",
+    "ShardHeader",
+    "namespace_digest",
+    "read_header",
+]
 
 SHARD_ROWS = 256
 FORMAT = 1
-_SHARD = ".safetensors"
+DESCRIPTION = "namespace.json"
+PROVENANCE = "provenance.json"
+SHARD = ".safetensors"
 _TEMPORARY = ".tmp"
 # Writing a shard takes seconds: an older temporary file belongs to a run that was killed.
 _ABANDONED_AFTER_S = 3600.0
@@ -57,30 +70,34 @@ class _Place(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredNamespace:
-    """What a namespace holds: its description, and how much."""
-
-    digest: str
-    description: Mapping[str, Any]
-    shards: int
-    size_bytes: int
-
-
 def namespace_digest(description: Mapping[str, Any]) -> str:
     """SHA-256 of a description as canonical JSON, together with the version of the format."""
     text = json.dumps([FORMAT, description], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def stored_namespaces(root: Path) -> tuple[StoredNamespace, ...]:
-    """List what lies under a root folder; what is no namespace is left out."""
-    found = []
-    for path in sorted(root.glob("*/namespace.json")):
-        sizes = [shard.stat().st_size for shard in path.parent.glob(f"*{_SHARD}")]
-        description = json.loads(path.read_text(encoding="utf-8"))
-        found.append(StoredNamespace(path.parent.name, description, len(sizes), sum(sizes)))
-    return tuple(found)
+class ShardHeader(NamedTuple):
+    """What a shard says of itself: the keys of its rows, and its number of layers."""
+
+    keys: tuple[str, ...]
+    layers: int
+
+
+def read_header(path: Path) -> ShardHeader:
+    """Read the header of a shard.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged, with what is wrong as its message.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        with _open(path) as shard:
+            return ShardHeader(tuple(json.loads(shard.metadata()["keys"])), len(shard.keys()))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(str(error)) from error
 
 
 class FeatureStore:
@@ -106,6 +123,11 @@ class FeatureStore:
         self._headers: dict[str, tuple[str, ...]] = {}
         self._damaged: dict[str, str] = {}
 
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all clips that are stored."""
+        return list(self._index())
+
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Keys that are not stored, each once, in the order given."""
         index = self._index()
@@ -126,6 +148,31 @@ class FeatureStore:
         """
         for start in range(0, len(rows), SHARD_ROWS):
             self._write_shard(rows[start : start + SHARD_ROWS])
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what `keep_provenance` kept; nothing where it is absent or cannot be read."""
+        try:
+            kept = json.loads((self._folder / PROVENANCE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return kept if isinstance(kept, dict) else {}
+
+    def keep_provenance(self, provenance: Mapping[str, Any]) -> None:
+        """Keep what is known of the encoder beside the values.
+
+        Parameters
+        ----------
+        provenance : mapping
+            As JSON holds it.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written.
+        """
+        with _storing(self._folder):
+            self._describe()
+            _replace_json(self._folder / PROVENANCE, provenance)
 
     def read(
         self, keys: Sequence[str], layers: Sequence[int] | None = None
@@ -223,7 +270,7 @@ class FeatureStore:
     def _index(self) -> dict[str, _Place]:
         """List the shards now there; a header is read once, since shards never change."""
         try:
-            names = sorted(p.name for p in self._folder.iterdir() if p.suffix == _SHARD)
+            names = sorted(p.name for p in self._folder.iterdir() if p.suffix == SHARD)
         except FileNotFoundError:
             names = []
         except OSError as error:
@@ -242,11 +289,10 @@ class FeatureStore:
     def _read_header(self, name: str) -> None:
         path = self._folder / name
         try:
-            with _open(path) as shard:
-                self._headers[name] = tuple(json.loads(shard.metadata()["keys"]))
+            self._headers[name] = read_header(path).keys
         except FileNotFoundError:
             return
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except StoreError as error:
             self._damaged[name] = str(error)
             warnings.warn(
                 f"The feature file {path} is damaged ({error}) and is ignored; its clips are "
@@ -262,15 +308,16 @@ class FeatureStore:
             for k in range(len(rows[0].layers))
         }
         keys = [row.key for row in rows]
-        name = f"{uuid.uuid4().hex}{_SHARD}"
+        name = f"{uuid.uuid4().hex}{SHARD}"
         with _storing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            described = self._folder / "namespace.json"
-            if not described.exists():
-                text = json.dumps(self._description, sort_keys=True, indent=2) + "\n"
-                _replace(described, text.encode())
+            self._describe()
             _replace(self._folder / name, save(tensors, {"keys": json.dumps(keys)}))
         self._headers[name] = tuple(keys)
+
+    def _describe(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not (self._folder / DESCRIPTION).exists():
+            _replace_json(self._folder / DESCRIPTION, self._description)
 
 
 @contextmanager
@@ -288,6 +335,10 @@ def _storing(folder: Path) -> Iterator[None]:
             f"Cannot write features to {folder}: {error.strerror or error}. What was stored before "
             "is kept: make space or choose another cache (PIANOBENCH_CACHE), and run again."
         ) from error
+
+
+def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    _replace(path, (json.dumps(content, sort_keys=True, indent=2) + "\n").encode())
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,158 @@
+"""What the cache holds: namespaces of features and folders of renders, and how large they are.
+
+A listing reads and never changes anything; what it cannot read it names and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import StoreError, UsageError
+from .store import DESCRIPTION, PROVENANCE, SHARD, read_header
+
+__all__ = ["StoredNamespace", "find_namespaces", "list_namespaces", "remove", "size_bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNamespace:
+    """One folder of the feature store.
+
+    Attributes
+    ----------
+    folder : Path
+    description : mapping
+        All that its values depend on besides the clips; empty where it cannot be read.
+    provenance : mapping
+        What the first run knew of the encoder; empty where nothing is kept.
+    clips, layers, shards : int
+    size_bytes : int
+    faults : tuple of str
+        What cannot be read.
+    """
+
+    folder: Path
+    description: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    clips: int
+    layers: int
+    shards: int
+    size_bytes: int
+    faults: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the description; the name of the folder."""
+        return self.folder.name
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON holds them."""
+        return {
+            "digest": self.digest,
+            "description": dict(self.description),
+            "provenance": dict(self.provenance),
+            "clips": self.clips,
+            "layers": self.layers,
+            "shards": self.shards,
+            "size_bytes": self.size_bytes,
+            "faults": list(self.faults),
+        }
+
+
+def list_namespaces(root: Path) -> list[StoredNamespace]:
+    """List the namespaces under the root of a feature store; none where it does not exist."""
+    try:
+        folders = sorted(path for path in root.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"Cannot list the features in {root}: {error.strerror}.") from error
+    return [_read(folder) for folder in folders]
+
+
+def find_namespaces(root: Path, prefix: str) -> list[StoredNamespace]:
+    """Find the namespaces whose digest begins so.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    """
+    namespaces = list_namespaces(root)
+    found = [namespace for namespace in namespaces if namespace.digest.startswith(prefix)]
+    if not found:
+        raise UsageError(
+            f"None of the {len(namespaces)} namespaces in {root} has a digest that begins with "
+            f"{prefix!r}. `bench store` lists them."
+        )
+    return found
+
+
+def size_bytes(folder: Path) -> int:
+    """Size of all files in a folder; 0 where it does not exist."""
+    return sum(_sizes(folder))
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder of the cache.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be deleted.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"Cannot delete {folder}: {error.strerror}. Delete it by hand.") from error
+
+
+def _read(folder: Path) -> StoredNamespace:
+    faults: list[str] = []
+    description = _read_json(folder / DESCRIPTION, faults)
+    provenance = {}
+    if (folder / PROVENANCE).exists():
+        provenance = _read_json(folder / PROVENANCE, faults)
+    keys: set[str] = set()
+    layers = 0
+    shards = sorted(folder.glob(f"*{SHARD}"))
+    for shard in shards:
+        try:
+            header = read_header(shard)
+        except (StoreError, OSError) as error:
+            faults.append(f"{shard.name}: {error}")
+        else:
+            keys.update(header.keys)
+            layers = max(layers, header.layers)
+    return StoredNamespace(
+        folder, description, provenance, len(keys), layers, len(shards), size_bytes(folder),
+        tuple(faults),
+    )  # fmt: skip
+
+
+def _read_json(path: Path, faults: list[str]) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        faults.append(f"{path.name}: {error}")
+        return {}
+    if not isinstance(read, dict):
+        faults.append(f"{path.name}: a JSON {type(read).__name__}, not an object")
+        return {}
+    return read
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                yield path.stat().st_size
+        except OSError:
+            # Another run renamed or deleted it.
+            continue
