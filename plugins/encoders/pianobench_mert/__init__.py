@@ -53,6 +53,7 @@ class Mert(PretrainedEncoder):
         DependencyError
             If torch or transformers is not installed.
         """
+        configuration = self._configuration()
         try:
             import torch
             import transformers  # noqa: F401 - the network needs it
@@ -63,10 +64,9 @@ class Mert(PretrainedEncoder):
             ) from error
         from .network import build, draw_weights, rename
 
-        configuration = self._configuration()
         if self.weights == "random":
-            network = build(configuration)
             with torch.random.fork_rng(devices=()):
+                network = build(configuration)
                 torch.manual_seed(self.weights_seed)
                 draw_weights(network)
             source = f"random, seed {self.weights_seed}"
