@@ -43,7 +43,14 @@ from .sources import NoteSource, WaveformSource, find_sources
 from .store import SHARD_ROWS, FeatureStore, Row
 from .values import Corpus
 
-__all__ = ["Encoded", "EncodingTime", "describe_features", "encode_corpus", "feature_root"]
+__all__ = [
+    "Encoded",
+    "EncodingTime",
+    "clip_encoder",
+    "describe_features",
+    "encode_corpus",
+    "feature_root",
+]
 
 FLUSH_EVERY_S = 20.0
 # So many failures and not one success: the encoder is broken, not the clips.
@@ -182,19 +189,21 @@ def encode_corpus(
     return Encoded(values, fingerprint, provenance, store.digest, timed)
 
 
+def clip_encoder(encoder: Encoder, pooling: Pooling, policy: Policy | None) -> Callable[[Any], Row]:
+    """Make a function of one clip's source that gives its row; it can be pickled."""
+    if isinstance(encoder, ScoreEncoder):
+        return partial(encode_notes, encoder, pooling)
+    return partial(encode_waveform_source, encoder, pooling, policy or choose_policy(encoder))
+
+
 def _outcomes(
     encoder: Encoder, pooling: Pooling, policy: Policy | None, sources: Sequence[Any], jobs: int
 ) -> Outcomes:
-    work: Callable[[Any], Row]
-    if isinstance(encoder, ScoreEncoder):
-        work = partial(encode_notes, encoder, pooling)
-    else:
-        policy = policy or choose_policy(encoder)
-        if policy.device != "cpu":
-            # One process, where clips share batches.
-            return encode_waveform_sources(encoder, pooling, policy, sources)
-        work = partial(encode_waveform_source, encoder, pooling, policy)
-    return run_where_it_pays(work, sources, jobs, before_processes=forget_loaded)
+    if isinstance(encoder, AudioEncoder) and policy is not None and policy.device != "cpu":
+        # One process, where clips share batches.
+        return encode_waveform_sources(encoder, pooling, policy, sources)
+    encode = clip_encoder(encoder, pooling, policy)
+    return run_where_it_pays(encode, sources, jobs, before_processes=forget_loaded)
 
 
 def _tracked(outcomes: Outcomes, sources: Sources) -> tuple[Outcomes, Sequence[float]]:

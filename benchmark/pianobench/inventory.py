@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,17 @@ from typing import Any
 from .errors import StoreError, UsageError
 from .store import DESCRIPTION, PROVENANCE, SHARD, read_header
 
-__all__ = ["StoredNamespace", "find_namespaces", "list_namespaces", "remove", "size_bytes"]
+__all__ = [
+    "StoredNamespace",
+    "find_namespaces",
+    "inventory_text",
+    "list_namespaces",
+    "remove",
+    "size_bytes",
+    "size_text",
+]
+
+_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,40 @@ class StoredNamespace:
             "size_bytes": self.size_bytes,
             "faults": list(self.faults),
         }
+
+
+def inventory_text(namespaces: Sequence[StoredNamespace]) -> str:
+    """Tabulate namespaces, a line each, and name what cannot be read below."""
+    from tabulate import tabulate
+
+    rows = [
+        (
+            namespace.digest[:12],
+            *_summary(namespace),
+            namespace.clips,
+            namespace.layers,
+            size_text(namespace.size_bytes),
+        )
+        for namespace in namespaces
+    ]
+    heads = ("digest", "encoder", "pooling", "input", "clips", "layers", "size")
+    table = tabulate(rows, heads, tablefmt="plain", colalign=("left",) * 4 + ("right",) * 3)
+    faults = [f"{n.digest[:12]}: cannot read {fault}" for n in namespaces for fault in n.faults]
+    return "\n".join([table, *faults])
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes.
+
+    Examples
+    --------
+    >>> size_text(999), size_text(1_234_567), size_text(25 * 10**9)
+    ('999 B', '1.2 MB', '25.0 GB')
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
 
 
 def list_namespaces(root: Path) -> list[StoredNamespace]:
@@ -134,6 +178,39 @@ def _read(folder: Path) -> StoredNamespace:
         folder, description, provenance, len(keys), layers, len(shards), size_bytes(folder),
         tuple(faults),
     )  # fmt: skip
+
+
+def _summary(namespace: StoredNamespace) -> tuple[str, str, str]:
+    """Put encoder, pooling and input in words; a description may hold anything."""
+    encoder = _with_options(namespace.description.get("encoder"))
+    source = namespace.provenance.get("source")
+    given = namespace.description.get("input")
+    return (
+        f"{encoder} ({source})" if source else encoder,
+        _with_options(namespace.description.get("pooling")),
+        _input_text(given) if isinstance(given, dict) else "",
+    )
+
+
+def _with_options(part: Any) -> str:
+    if not isinstance(part, dict):
+        return "?"
+    options = part.get("options")
+    if not isinstance(options, dict):
+        return str(part.get("name", "?"))
+    text = " ".join([str(part.get("name", "?")), *(f"{k}={v}" for k, v in options.items())])
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _input_text(given: Mapping[str, Any]) -> str:
+    rate, chunk = given.get("sample_rate"), given.get("chunk_samples")
+    text = f"{rate} Hz"
+    if isinstance(rate, int) and isinstance(chunk, int):
+        text += f", {chunk / rate:.3g} s"
+        if given.get("overlap_samples"):
+            text += f" overlapping {given['overlap_samples'] / rate:.3g} s"
+    precision = given.get("precision", "float32")
+    return text if precision == "float32" else f"{text}, {precision}"
 
 
 def _read_json(path: Path, faults: list[str]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from .probes import probe_midi
 from .progress import track
 from .values import Clip
 
-__all__ = ["FADE_S", "LEAD_S", "TAIL_S", "Rendered", "render_clips"]
+__all__ = ["FADE_S", "LEAD_S", "TAIL_S", "Rendered", "find_renders", "render_clips"]
 
 LEAD_S = 0.1
 """Kept before the first onset."""
@@ -178,6 +178,15 @@ def render_clips(
         count = f"{len(failures)} of {len(silent)} clips cannot be rendered"
         raise together(failures, f"{count}; the others are, and are kept.")
     return {clip: found[source.key] for clip, source in sources.items()}
+
+
+def find_renders(cache: Path, sample_rate: int) -> dict[str, Rendered]:
+    """Find what any renderer made at a rate in Hz, by the digest of its samples."""
+    return {
+        rendered.digest: rendered
+        for folder in sorted(cache.glob(f"*-{sample_rate}-*"))
+        for rendered in _listing(folder, sample_rate).values()
+    }
 
 
 def _namespace(renderer: Renderer, sample_rate: int) -> str:

@@ -7,6 +7,7 @@ from .data import audit, fetch
 from .installed import check, info, list_
 from .results import leaderboard, plot, rescore, submit
 from .run import run
+from .store import store
 
 __all__ = [
     "audit",
@@ -20,6 +21,7 @@ __all__ = [
     "power",
     "rescore",
     "run",
+    "store",
     "submit",
     "validate_statistics",
 ]
