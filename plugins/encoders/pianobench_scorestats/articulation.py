@@ -14,7 +14,6 @@ from pianobench.note_statistics.features import (
     mean,
 )
 
-from .curves import Curve, difference
 from .rendition import Indices, Rendition
 
 __all__ = ["FEATURES", "measure"]
@@ -25,14 +24,14 @@ _HELD = Series("held", _UNIT, _OF, ("mean", "std", "p5", "p25", "p50", "p75", "p
 _MELODY = Series("held_melody", _UNIT, f"{_OF}, melody notes", ("mean", "std", "p50"))
 _BASS = Series("held_bass", _UNIT, f"{_OF}, bass notes")
 _INNER = Series("held_inner", _UNIT, f"{_OF}, notes neither melody nor bass")
-_CURVE = Curve("held_beat", _UNIT, "mean ratio by beat", ("std", "slope", "arch", "step", "memory"))
+_LENGTHS = {"short_notes": (0.0, 0.7), "beats": (0.7, 1.5), "long_notes": (1.5, np.inf)}
 _JOIN = Series(
     "join",
     "1",
     "overlaps of successive melody notes as shares of their interval",
     ("mean", "std", "p10", "p50", "p90"),
 )
-_REPEAT = Series("repeat_gap", "s", "times a key is up before it is struck again")
+_REPEAT = Series("repeat_gap", "s", "times a key is up before it is struck again", ("mean",))
 _RELEASE = Series("release_spread", "s", "spreads of the releases of notes written alike")
 
 _SHORT = -1.0  # less than half
@@ -45,15 +44,19 @@ FEATURES = (
     *_MELODY.features,
     *_BASS.features,
     *_INNER.features,
-    Feature("held_hands", _UNIT, "mean ratio of the upper staff less that of the lower"),
-    Feature("held_long_notes", _UNIT, "mean ratio of notes of a beat or more less that of others"),
-    Feature("held_slurred", _UNIT, "mean ratio under slurs less that elsewhere"),
-    Feature("held_staccato", _UNIT, "mean ratio of staccato notes less that of others"),
+    Feature("held_right", _UNIT, "mean ratio of the upper staff"),
+    Feature("held_left", _UNIT, "mean ratio of the lower staff"),
+    *(
+        Feature(
+            f"held_{name}", _UNIT, f"mean ratio of notes of {low:g} beats and more, below {high:g}"
+        )
+        for name, (low, high) in _LENGTHS.items()
+    ),
+    Feature("held_slurred", _UNIT, "mean ratio under slurs"),
+    Feature("held_staccato", _UNIT, "mean ratio of staccato notes"),
     Feature("held_unmarked", _UNIT, "mean ratio of notes with neither a slur nor a dot"),
-    *_CURVE.features,
     Feature("held_with_velocity", "1", "correlation of ratio and velocity"),
     Feature("held_with_pitch", "1", "correlation of ratio and pitch"),
-    Feature("held_with_length", "1", "correlation of ratio and log written length"),
     *_JOIN.features,
     *_REPEAT.features,
     *_RELEASE.features,
@@ -61,10 +64,24 @@ FEATURES = (
 
 
 def measure(rendition: Rendition) -> dict[str, float]:
-    """Measure `FEATURES`; lengths are those the performance's own time gives what is written."""
+    """Measure `FEATURES`; lengths are those the performance's own time gives what is written.
+
+    The mean ratio of a kind of notes is that of all notes where the score has none of the kind.
+    """
     ratio = log_s(rendition.duration) - log_s(rendition.written_s)
     slurred, dotted = rendition.mark("slur"), rendition.mark("staccato")
-    plain = ratio[~slurred & ~dotted]
+    level = float(ratio.mean())
+    parts = {
+        "right": rendition.staff == 1,
+        "left": rendition.staff != 1,
+        **{
+            name: (rendition.beats >= low) & (rendition.beats < high)
+            for name, (low, high) in _LENGTHS.items()
+        },
+        "slurred": slurred,
+        "staccato": dotted,
+        "unmarked": ~slurred & ~dotted,
+    }
     return {
         **_HELD.measure(ratio),
         "held_short": mean((ratio < _SHORT).astype(np.float64)),
@@ -72,15 +89,9 @@ def measure(rendition: Rendition) -> dict[str, float]:
         **_MELODY.measure(ratio[rendition.melody]),
         **_BASS.measure(ratio[rendition.bass]),
         **_INNER.measure(ratio[_inner(rendition)]),
-        "held_hands": difference(ratio, rendition.staff == 1),
-        "held_long_notes": difference(ratio, rendition.beats > 0.9),
-        "held_slurred": difference(ratio, slurred),
-        "held_staccato": difference(ratio, dotted),
-        "held_unmarked": mean(plain, empty=float(ratio.mean())),
-        **_CURVE.measure(rendition.beat_mean(ratio)),
+        **{f"held_{name}": mean(ratio[part], empty=level) for name, part in parts.items()},
         "held_with_velocity": correlation(ratio, rendition.velocity),
         "held_with_pitch": correlation(ratio, rendition.pitch),
-        "held_with_length": correlation(ratio, log_s(rendition.written_s)),
         **_JOIN.measure(_joins(rendition, rendition.melody)),
         **_REPEAT.measure(_repeats(rendition)),
         **_RELEASE.measure(_release_spreads(rendition)),
@@ -120,4 +131,5 @@ def _release_spreads(rendition: Rendition) -> Floats:
     high = -low
     np.minimum.at(low, group, rendition.offset)
     np.maximum.at(high, group, rendition.offset)
-    return np.minimum((high - low)[np.bincount(group) > 1], 1)
+    spread = (high - low)[np.bincount(group) > 1]
+    return np.asarray(np.minimum(spread, 1), dtype=np.float64)

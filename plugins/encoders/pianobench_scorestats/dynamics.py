@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pianobench.note_statistics.features import (
     Feature,
@@ -25,13 +24,14 @@ _UNIT = "MIDI velocity"
 _OCTAVE = 12
 _LEVELS = (40, 52, 64, 76, 88)  # about pp, p, mp, mf and f of a sampled grand
 _AROUND_BEATS = 2.0
+_DOUBLE = 12  # a doubling of energy, roughly: samples of a grand rise 3 dB over 12 velocities
 
-_BEAT = Curve("loud_beat", _UNIT, "mean velocity by beat")
+_BEAT = Curve("loud_beat", _UNIT, "mean velocity by beat", ("std", "range", "step", "memory"))
 _BAR = Curve(
     "loud_bar",
     _UNIT,
     "mean velocity by bar",
-    ("std", "range", "slope", "arch", "last", "step", "memory"),
+    ("std", "range", "step"),
 )
 _STRESS = Series(
     "stress",
@@ -44,6 +44,10 @@ _PROFILE = Series(
 )
 _CHORD = Series("chord_range", _UNIT, "loudest less softest note of an event")
 
+_SUM = ("mean", "std", "p10", "p50", "p90")
+_LOUDNESS = Series("sum_event", _UNIT, f"summed loudness of events, {_DOUBLE} for a doubling", _SUM)
+_BARS = Series("sum_bar", _UNIT, "summed loudness of bars", _SUM)
+
 FEATURES = (
     *_BEAT.features,
     *_BAR.features,
@@ -51,6 +55,13 @@ FEATURES = (
     *_STRESS.features,
     *_PROFILE.features,
     *_CHORD.features,
+    *_LOUDNESS.features,
+    *_BARS.features,
+    Feature("sum_step", _UNIT, "mean absolute change of the events' summed loudness"),
+    Feature("sum_jump", _UNIT, "p90 of that change"),
+    Feature("sum_rate", _UNIT, "summed loudness per second"),
+    Feature("bright", "semitone", "mean pitch, weighted by loudness"),
+    Feature("bright_shift", "semitone", "the same less the mean pitch"),
     Feature("profile_slope", f"{_UNIT} per octave", "slope of velocity over pitch"),
     Feature("profile_fit", "1", "correlation of velocity and pitch"),
     Feature("register_low", _UNIT, "mean velocity of the lowest third of the notes less the mean"),
@@ -59,17 +70,10 @@ FEATURES = (
     Feature("loud_hands", _UNIT, "mean velocity of the upper staff less that of the lower"),
     Feature("loud_right_std", _UNIT, "deviation of the upper staff's velocities"),
     Feature("loud_left_std", _UNIT, "deviation of the lower staff's velocities"),
-    Feature("marked_fit", "1", "correlation of velocity with that of the score MIDI"),
-    Feature("marked_slope", "1", "slope of velocity over that of the score MIDI"),
     Feature("marked_level", _UNIT, "mean velocity less that of the score MIDI"),
-    Feature("crescendo", _UNIT, "mean rise of velocity over the written crescendos"),
-    Feature("diminuendo", _UNIT, "mean rise of velocity over the written diminuendos"),
     Feature("loud_first_beats", _UNIT, "mean velocity on first beats less that elsewhere"),
     Feature("loud_on_beats", _UNIT, "mean velocity on beats less that between them"),
-    Feature("loud_accented", _UNIT, "mean velocity of notes with an accent less that of others"),
-    Feature("loud_staccato", _UNIT, "mean velocity of staccato notes less that of others"),
     Feature("loud_slurred", _UNIT, "mean velocity under slurs less that elsewhere"),
-    Feature("loud_with_length", "1", "correlation of velocity and log written length"),
     Feature("loud_with_size", "1", "correlation of the events' velocity and number of notes"),
     Feature("loud_with_step", "1", "correlation of the melody's changes of velocity and of pitch"),
 )
@@ -85,6 +89,7 @@ def measure(rendition: Rendition) -> dict[str, float]:
         **{f"below_{x}": mean((velocity < x).astype(np.float64)) for x in _LEVELS},
         **_STRESS.measure(velocity - _around(rendition.beat, velocity)),
         **_CHORD.measure(_finite(rendition.event_range(velocity))),
+        **_sums(rendition),
         **_by_pitch(rendition),
         **_by_marks(rendition),
         **_by_place(rendition),
@@ -97,6 +102,25 @@ def _around(beat: Floats, values: Floats) -> Floats:
     high = np.searchsorted(beat, beat + _AROUND_BEATS, side="right")
     total = np.concatenate([[0.0], np.cumsum(values)])
     return np.asarray((total[high] - total[low]) / (high - low), dtype=np.float64)
+
+
+def _sums(rendition: Rendition) -> Mapping[str, float]:
+    energy = 2 ** (rendition.velocity / _DOUBLE)
+    own = rendition.event >= 0
+    events = _DOUBLE * np.log2(np.bincount(rendition.event[own], energy[own]))
+    _, bar = np.unique(rendition.measure, return_inverse=True)
+    change = np.abs(np.diff(events))
+    rate = energy.sum() / np.ptp(rendition.event_time)
+    bright = float(np.average(rendition.pitch, weights=energy))
+    return {
+        **_LOUDNESS.measure(events),
+        **_BARS.measure(_DOUBLE * np.log2(np.bincount(bar, energy))),
+        "sum_step": float(change.mean()),
+        "sum_jump": float(np.percentile(change, 90)),
+        "sum_rate": float(_DOUBLE * np.log2(rate)),
+        "bright": bright,
+        "bright_shift": bright - float(rendition.pitch.mean()),
+    }
 
 
 def _by_pitch(rendition: Rendition) -> Mapping[str, float]:
@@ -121,32 +145,9 @@ def _by_pitch(rendition: Rendition) -> Mapping[str, float]:
 def _by_marks(rendition: Rendition) -> Mapping[str, float]:
     velocity, marked = rendition.velocity, rendition.marked
     return {
-        "marked_fit": correlation(marked, velocity),
-        "marked_slope": slope(marked, velocity),
         "marked_level": float(velocity.mean() - marked.mean()),
-        "crescendo": _rise(rendition, "crescendo"),
-        "diminuendo": _rise(rendition, "diminuendo"),
-        "loud_accented": difference(velocity, rendition.mark("accent")),
-        "loud_staccato": difference(velocity, rendition.mark("staccato")),
         "loud_slurred": difference(velocity, rendition.mark("slur")),
     }
-
-
-def _rise(rendition: Rendition, kind: str) -> float:
-    """From the first to the second half of each wedge, twice: what a straight line would rise."""
-    score = rendition.alignment.score
-    rises = []
-    for wedge in score.directions:
-        ends = np.interp([wedge.start_q, wedge.end_q], score.onset_q, score.onset_beat)
-        under = _between(rendition.beat, ends[0], ends[1])
-        late = under & (rendition.beat >= ends.mean())
-        if wedge.kind == kind and late.any() and (under & ~late).any():
-            rises.append(2 * difference(rendition.velocity[under], late[under]))
-    return mean(np.array(rises))
-
-
-def _between(beat: Floats, first: float, last: float) -> NDArray[np.bool_]:
-    return (beat >= first - 0.01) & (beat <= last + 0.01)
 
 
 def _by_place(rendition: Rendition) -> Mapping[str, float]:
@@ -157,7 +158,6 @@ def _by_place(rendition: Rendition) -> Mapping[str, float]:
     return {
         "loud_first_beats": difference(velocity, place < 0.01),
         "loud_on_beats": difference(velocity, np.abs(place - np.rint(place)) < 0.01),
-        "loud_with_length": correlation(np.log2(np.maximum(rendition.beats, 0.01)), velocity),
         "loud_with_size": correlation(size.astype(np.float64), rendition.event_mean(velocity)),
         "loud_with_step": correlation(np.diff(rendition.pitch[melody]), np.diff(velocity[melody])),
     }

@@ -36,7 +36,7 @@ _LINE = Curve(
     "melody",
     _UNIT,
     "melody's velocity from note to note",
-    ("std", "range", "slope", "arch", "step", "jump", "memory", "peak"),
+    ("std", "range", "step", "jump", "memory"),
 )
 _ACCOMPANIMENT = Series(
     "accompaniment", _UNIT, "velocities of notes not of the melody", ("mean", "std", "p10", "p90")
@@ -48,7 +48,6 @@ FEATURES = (
     *_ABOVE.features,
     *_LEAD.features,
     Feature("lead_first", "1", "share of events in which the melody is struck before the rest"),
-    Feature("lead_with_voicing", "1", "correlation of lead and voicing"),
     *_LINE.features,
     Feature("melody_with_pitch", "1", "correlation of the melody's velocity and pitch"),
     Feature("melody_with_tempo", "1", "correlation of the melody's velocity and log interval"),
@@ -78,7 +77,6 @@ def measure(rendition: Rendition) -> dict[str, float]:
         **_ABOVE.measure(_above(rendition, other)),
         **_LEAD.measure(lead),
         "lead_first": mean((lead > 0).astype(np.float64)),
-        "lead_with_voicing": correlation(lead, voicing),
         **_LINE.measure(line),
         "melody_with_pitch": correlation(line, rendition.pitch[melody]),
         "melody_with_tempo": correlation(line[:-1], interval),

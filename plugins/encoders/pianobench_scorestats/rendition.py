@@ -159,11 +159,10 @@ class Rendition:
         known = np.flatnonzero(count)
         return np.interp(np.arange(beats), known, total[known] / count[known])
 
-    def per_beat(self) -> Floats:
-        """Count the notes written in each beat but the last, shape (beats - 1,)."""
-        edges = np.append(self.whole_beats, np.inf)[: len(self.whole_beats) + 1]
-        counted = np.histogram(self.beat + 0.5 / _GRID_PER_BEAT, edges)[0]
-        return counted[: max(len(self.whole_beats) - 1, 0)].astype(np.float64)
+    def bar_lines(self) -> Floats:
+        """When the bars begin in which a note is played, but the first, in seconds."""
+        opens = np.flatnonzero(np.diff(self.measure) > 0) + 1
+        return self.time_at(self.beat[opens] - self.position[opens])
 
     def _find_events(self) -> None:
         grid = np.rint(self.beat * _GRID_PER_BEAT).astype(np.int64)
@@ -190,8 +189,8 @@ class Rendition:
             self.beat + self.beats > self.beat[:, None] + still
         )
         interval = self.pitch - self.pitch[:, None]
-        under: NDArray[np.bool_] = (sounding & (interval > 0)).any(axis=1)
-        over: NDArray[np.bool_] = (sounding & (interval < 0)).any(axis=1)
+        under = np.any(sounding & (interval > 0), axis=1)
+        over = np.any(sounding & (interval < 0), axis=1)
         order = np.lexsort((self.pitch, self.event))
         order = order[self.event[order] >= 0]
         changes = np.flatnonzero(np.diff(self.event[order])) + 1

@@ -12,12 +12,17 @@ from .rendition import Rendition
 __all__ = ["FEATURES", "measure"]
 
 _UNIT = "log2"
-_BEAT = Curve("tempo_beat", _UNIT, "tempo of the beats against the score's")
+_BEAT = Curve(
+    "tempo_beat",
+    _UNIT,
+    "tempo of the beats against the score's",
+    ("std", "range", "slope", "end", "step", "memory"),
+)
 _BAR = Curve(
     "tempo_bar",
     _UNIT,
     "tempo of the bars against the score's",
-    ("std", "range", "slope", "arch", "last", "step", "memory"),
+    ("std", "range", "step"),
 )
 _RATIO = Series(
     "tempo_ratio",
@@ -32,51 +37,52 @@ _EVENT = Series(
     ("std", "p5", "p25", "p75", "p95"),
 )
 
+_PACE = ("mean", "std", "p10", "p50", "p90")
+_MELODY = Series("melody_pace", "log2 s", "intervals from melody note to melody note", _PACE)
+_BASS = Series("bass_pace", "log2 s", "intervals from bass note to bass note", _PACE)
+_LENGTH = Series("bar_pace", "log2 s", "lengths of bars", _PACE)
+_NOTE = Series("note_pace", "log2 s", "written lengths of notes at the performance's time", _PACE)
+_SHORTEST_S = 0.03  # below it, two notes of a line are one ornament
+
 FEATURES = (
     Feature("tempo", "log2 beats/s", "beats per second from the first event to the last"),
-    Feature("tempo_written", "log2 beats/s", "the same in the score MIDI"),
     *_RATIO.features,
     *_BEAT.features,
     *_BAR.features,
     *_EVENT.features,
-    Feature("tempo_final", _UNIT, "tempo of the last beat less the median of the beats"),
+    *_MELODY.features,
+    *_BASS.features,
+    *_LENGTH.features,
+    *_NOTE.features,
     Feature("tempo_within_bars", _UNIT, "deviation of the beats' tempo from their bar's"),
     Feature("tempo_first_beats", _UNIT, "tempo of the first beats of bars less that of others"),
     Feature("tempo_last_beats", _UNIT, "tempo of the last beats of bars less that of others"),
-    Feature("tempo_bar_lines", _UNIT, "change of tempo over bar lines less that within bars"),
     Feature("tempo_with_velocity", "1", "correlation of the beats' tempo and mean velocity"),
-    Feature("tempo_with_density", "1", "correlation of the beats' tempo and number of notes"),
-    Feature("tempo_with_pitch", "1", "correlation of the beats' tempo and mean pitch"),
 )
 
 
 def measure(rendition: Rendition) -> dict[str, float]:
     """Measure `FEATURES`; parts of a beat at the clip's ends count in the overall tempo only."""
     event_beat, event_time = rendition.event_beat, rendition.event_time
-    ends = event_beat[[0, -1]]
-    beats = float(ends[1] - ends[0])
-    lengths = np.array([event_time[-1] - event_time[0], np.ptp(rendition.score_time_at(ends))])
-    tempo, written = (np.log2(beats) - log_s(lengths)).tolist()
+    tempo = float(np.log2(np.ptp(event_beat)) - log_s(np.ptp(event_time, keepdims=True))[0])
     curve = _beat_tempo(rendition)
     bar, place, length = _places(rendition)
     bars = per_measure(curve, bar)
     events = np.log2(np.diff(event_beat)) - log_s(np.diff(event_time)) - tempo
-    change = np.abs(np.diff(curve))
     return {
         "tempo": tempo,
-        "tempo_written": written,
         **_RATIO.measure(curve),
         **_BEAT.measure(curve),
         **_BAR.measure(bars),
         **_EVENT.measure(events),
-        "tempo_final": float(curve[-1] - np.median(curve)) if len(curve) else 0.0,
+        **_MELODY.measure(_intervals(rendition.onset[rendition.melody])),
+        **_BASS.measure(_intervals(rendition.onset[rendition.bass])),
+        **_LENGTH.measure(_intervals(rendition.bar_lines())),
+        **_NOTE.measure(log_s(rendition.written_s)),
         "tempo_within_bars": _within(curve, bar),
         "tempo_first_beats": difference(curve, place < 0.5),
         "tempo_last_beats": difference(curve, place > length - 1.5),
-        "tempo_bar_lines": difference(change, np.diff(bar) > 0),
         "tempo_with_velocity": correlation(curve, rendition.beat_mean(rendition.velocity)),
-        "tempo_with_density": correlation(curve, rendition.per_beat()),
-        "tempo_with_pitch": correlation(curve, rendition.beat_mean(rendition.pitch)),
     }
 
 
@@ -101,6 +107,11 @@ def _places(
         np.mod(place + 0.01, length),
         length,
     )
+
+
+def _intervals(times: Floats) -> Floats:
+    apart = np.diff(times)
+    return log_s(apart[apart > _SHORTEST_S])
 
 
 def _within(curve: Floats, bar: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:

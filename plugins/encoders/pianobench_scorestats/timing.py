@@ -16,7 +16,6 @@ from pianobench.note_statistics.features import (
     slope,
 )
 
-from .curves import difference
 from .rendition import Rendition
 
 __all__ = ["FEATURES", "measure"]
@@ -25,13 +24,13 @@ _OFFBEAT = Series(
     "offbeat",
     "beats",
     "times by which events between beats are late",
-    ("mean", "std", "p10", "p90"),
+    ("mean", "std", "p90"),
 )
 _INTERVAL = Series(
     "interval",
     "log2",
     "intervals between events against those written at the tempo of the beat",
-    ("std", "p10", "p90"),
+    ("p10", "p90"),
 )
 _EVEN = Series(
     "even",
@@ -40,7 +39,10 @@ _EVEN = Series(
     ("mean", "std", "p90"),
 )
 _UNEVEN = Series(
-    "rhythm", "log2", "contrasts of successive long and short intervals beyond those written"
+    "rhythm",
+    "log2",
+    "contrasts of successive long and short intervals beyond those written",
+    ("mean",),
 )
 _SPREAD = Series(
     "spread",
@@ -55,17 +57,13 @@ _BASS = Series(
     ("mean", "std", "p10", "p90"),
 )
 _HAND = Series("left_lead", "s", "times from the left hand to the right in an event")
-_RIGHT = Series("spread_right", "s", "spreads of the upper staff's notes in an event")
-_LEFT = Series("spread_left", "s", "spreads of the lower staff's notes in an event")
-_GRACE = Series("grace", "log2 s", "times from a grace note to the next event", ("mean",))
+_RIGHT = Series("spread_right", "s", "spreads of the upper staff's notes in an event", ("mean",))
 
 _EXACT_S, _BROKEN_S = 0.01, 0.06  # as one; one after the other, on purpose
 _EQUAL = 0.05  # log2
-_ON_BAR = 0.01  # beats
 
 FEATURES = (
     *_OFFBEAT.features,
-    Feature("offbeat_size", "beats", "mean absolute time by which those events are off"),
     Feature("metronome", "log2 s", "deviation of the events from the steady tempo that fits best"),
     *_INTERVAL.features,
     *_EVEN.features,
@@ -73,16 +71,12 @@ FEATURES = (
     *_SPREAD.features,
     Feature("spread_exact", "1", f"share of spreads below {_EXACT_S:g} s"),
     Feature("spread_broken", "1", f"share of spreads above {_BROKEN_S:g} s"),
-    Feature("spread_downbeats", "s", "mean spread on first beats less that elsewhere"),
     Feature("spread_upwards", "1", "correlation of lateness and pitch within events"),
     *_BASS.features,
     *_HAND.features,
     Feature("hands_apart", "s", "mean absolute time between the hands in an event"),
     *_RIGHT.features,
-    *_LEFT.features,
-    *_GRACE.features,
-    Feature("foreign", "1", "share of performed notes of a pitch the score does not have"),
-    Feature("surplus", "1", "share of other performed notes without a note in the score"),
+    Feature("surplus", "1", "share of performed notes without a note in the score"),
     Feature("omitted", "1", "share of the score's notes that are not played"),
 )
 
@@ -91,18 +85,12 @@ def measure(rendition: Rendition) -> dict[str, float]:
     """Measure `FEATURES`."""
     report = rendition.alignment.report
     off = _offbeat(rendition)
-    grace = rendition.onset[rendition.mark("grace")]
-    after = np.searchsorted(rendition.event_time, grace, side="right")
-    followed = after < len(rendition.event_time)
     return {
         **_OFFBEAT.measure(off),
-        "offbeat_size": mean(np.abs(off)),
         "metronome": _metronome(rendition),
         **_rhythm(rendition),
         **_together(rendition),
-        **_GRACE.measure(log_s(rendition.event_time[after[followed]] - grace[followed])),
-        "foreign": report.foreign / report.performed,
-        "surplus": report.surplus / report.performed,
+        "surplus": (report.foreign + report.surplus) / report.performed,
         "omitted": report.omitted / report.written,
     }
 
@@ -146,7 +134,6 @@ def _together(rendition: Rendition) -> Mapping[str, float]:
     onset, right = rendition.onset, rendition.staff == 1
     spread = rendition.event_range(onset)
     several = np.isfinite(spread)
-    first = rendition.event_mean(rendition.position) < _ON_BAR
     own = rendition.event >= 0
     event = rendition.event[own]
     late = onset[own] - rendition.event_mean(onset)[event]
@@ -158,13 +145,11 @@ def _together(rendition: Rendition) -> Mapping[str, float]:
         **_SPREAD.measure(spread[several]),
         "spread_exact": mean((spread[several] < _EXACT_S).astype(np.float64)),
         "spread_broken": mean((spread[several] > _BROKEN_S).astype(np.float64)),
-        "spread_downbeats": difference(spread[several], first[several]),
         "spread_upwards": correlation(late, high),
         **_BASS.measure(lead),
         **_HAND.measure(hands),
         "hands_apart": mean(np.abs(hands)),
         **_RIGHT.measure(_finite(rendition.event_range(onset, right))),
-        **_LEFT.measure(_finite(rendition.event_range(onset, ~right))),
     }
 
 
