@@ -36,6 +36,7 @@ from .fingerprint import (
 )
 from .layers import Merge, merge
 from .parallel import run_where_it_pays
+from .places import cache_at
 from .policy import Policy, choose_policy
 from .progress import track, track_audio
 from .render import Rendered
@@ -179,8 +180,10 @@ def encode_corpus(
         missing = [first[key] for key in store.missing(keys)]
         audio_s = 0.0
         if missing:
-            outcomes = _outcomes(encoder, pooling, policy, missing, jobs)
-            audio_s = _store_all(outcomes, missing, store)
+            # Encoders of notes keep alignments in the same cache.
+            with cache_at(cache):
+                outcomes = _outcomes(encoder, pooling, policy, missing, jobs)
+                audio_s = _store_all(outcomes, missing, store)
     finally:
         forget_loaded()
     values = store.read(keys, layers)
