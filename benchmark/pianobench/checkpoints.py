@@ -110,12 +110,14 @@ def find_checkpoint(name: str) -> Checkpoint:
             "Name a folder that holds config.json and model.safetensors, or a model on the hub."
         )
 
-    def on_hub(file: str) -> Path | None:
-        return _download(repository, revision or None, file)
+    config = _download(repository, revision or None, "config.json")
+    # The hub's cache files a snapshot under its commit. Its other files are taken from the same
+    # one, so that a checkpoint that is being replaced is never mixed.
+    commit = None if config is None else config.parent.name
 
-    config = on_hub("config.json")
-    # The hub's cache files a snapshot under its commit.
-    commit = "" if config is None else config.parent.name
+    def on_hub(file: str) -> Path | None:
+        return _download(repository, commit, file)
+
     return Checkpoint(name, f"{repository}@{commit}", _config(name, config), on_hub)
 
 
@@ -263,11 +265,15 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
             RepositoryNotFoundError,
             RevisionNotFoundError,
         )
+        from huggingface_hub.utils import logging
     except ImportError as error:
         raise DependencyError(
             f"The checkpoint {repository!r} lies on the Hugging Face hub, and huggingface-hub is "
             'not installed: pip install "pianobench[models]"'
         ) from error
+    # It reports each of its attempts; what they come to is said once, below.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
     try:
         return Path(hf_hub_download(repository, file, revision=revision))
     except RevisionNotFoundError as error:
@@ -292,3 +298,5 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
             f"The checkpoint {repository!r} cannot be downloaded ({file}): {error}. Check the "
             "network and the disk, or name a folder that holds it."
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)
