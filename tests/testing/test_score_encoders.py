@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from pianobench import Frames, ScoreEncoder, read_notes
-from pianobench.testing import check_component
+from pianobench import DataError, Frames, ScoreEncoder, read_notes
 
 
 class GoodScoreEncoder(ScoreEncoder):
@@ -59,10 +58,17 @@ class SpreadScoreEncoder(GoodScoreEncoder):
         return Frames(values, frames.times_s, frames.levels)
 
 
-class XmlScoreEncoder(GoodScoreEncoder):
-    """Reads MusicXML."""
+class AlignedScoreEncoder(GoodScoreEncoder):
+    """Reads the score, and refuses what has no second onset, as aligning does."""
 
-    requires = ("midi", "score_xml")
+    requires = ("midi", "score_midi", "score_xml")
+
+    def encode(self, clip):
+        if "<measure" not in clip.score_xml.read_text() or not len(read_notes(clip.score_midi)):
+            raise AssertionError("the score is empty")
+        if len(read_notes(clip.midi)) < 2:
+            raise DataError("one note")
+        return super().encode(clip)
 
 
 FAULTS = {
@@ -83,7 +89,5 @@ def test_a_score_encoder_that_breaks_it_fails_the_checks_of_what_it_breaks(faile
     assert failed(faulty()) == FAULTS[faulty]
 
 
-def test_a_reader_of_music_xml_is_not_run():
-    checks = {c.name: c for c in check_component(XmlScoreEncoder())}
-    assert checks["encodes music"].passed is None
-    assert "MusicXML" in checks["encodes a single note"].detail
+def test_a_reader_of_scores_is_given_one_and_may_refuse_a_single_note(failed):
+    assert failed(AlignedScoreEncoder()) == set()
