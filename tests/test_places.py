@@ -7,7 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pianobench.places import cache_root, data_root
+from pianobench.places import cache_at, cache_root, data_root
 
 
 def test_the_environment_names_cache_and_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,3 +23,14 @@ def test_without_it_the_users_own_folders_are_taken(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("PIANOBENCH_DATA", raising=False)
     assert cache_root() == Path(platformdirs.user_cache_dir("pianobench"))
     assert data_root() == Path(platformdirs.user_data_dir("pianobench"))
+
+
+def test_a_cache_can_be_lent_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIANOBENCH_CACHE", "usual")
+    with cache_at(Path("lent")):
+        assert cache_root() == Path("lent")
+    assert cache_root() == Path("usual")
+    monkeypatch.delenv("PIANOBENCH_CACHE")
+    with cache_at(Path("lent")):
+        assert cache_root() == Path("lent")
+    assert cache_root() == Path(platformdirs.user_cache_dir("pianobench"))
