@@ -189,6 +189,13 @@ class Registry:
         except ValidationError as error:
             first = error.errors()[0]
             option = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "missing":
+                named = option == found.component.argument
+                how = f"{name}:{option.upper()}" if named else f"--set {kind}.{option}=..."
+                raise UsageError(
+                    f"The {kind} {name!r} needs its {option}: give it with {how}. See `bench info "
+                    f"{name}`."
+                ) from error
             raise UsageError(
                 f"The {kind} {name!r} does not take {kind}.{option}={first['input']!r}: "
                 f"{first['msg']}. See `bench info {name}`."

@@ -99,6 +99,35 @@ class NanHidingEncoder(GoodEncoder):
         return super().encode(np.nan_to_num(waveforms))
 
 
+class FramedEncoder(GoodEncoder):
+    """States the hop and the rate that it has."""
+
+    hop_samples = 100
+
+    def load(self, device):
+        def encode(waveforms):
+            return self.encode(waveforms)
+
+        encode.frame_rate_hz = self.rate_hz
+        return encode
+
+    rate_hz: float = 80.0
+    """Frames a second, as it says."""
+
+
+class HoppingEncoder(FramedEncoder):
+    """States half of the hop that it has."""
+
+    hop_samples = 50
+
+
+class UncuttableEncoder(GoodEncoder):
+    """Takes chunks that are no whole number of frames."""
+
+    hop_samples = 100
+    chunk_s = 0.9951
+
+
 class AbsentEncoder(GoodEncoder):
     """Needs a library that is not there."""
 
@@ -127,10 +156,12 @@ FAULTS = {
     LogEncoder: {"bears silence", "bears a click"},
     HungryEncoder: {"encodes the shortest waveform"},
     NanHidingEncoder: {"does not hide nan"},
+    HoppingEncoder: {"keeps its frame rate"},
+    UncuttableEncoder: {"states its facts"},
 }
 
 
-@pytest.mark.parametrize("good", [GoodEncoder, TorchEncoder])
+@pytest.mark.parametrize("good", [GoodEncoder, TorchEncoder, FramedEncoder])
 def test_an_audio_encoder_that_keeps_its_contract_fails_no_check(failed, good):
     assert failed(good()) == set()
 
@@ -138,6 +169,11 @@ def test_an_audio_encoder_that_keeps_its_contract_fails_no_check(failed, good):
 @pytest.mark.parametrize("faulty", FAULTS)
 def test_an_audio_encoder_that_breaks_it_fails_the_checks_of_what_it_breaks(failed, faulty):
     assert failed(faulty()) == FAULTS[faulty]
+
+
+@pytest.mark.parametrize("rate_hz", [40.0, 77.0, 160.0])
+def test_a_frame_rate_that_is_not_measured_is_a_fault(failed, rate_hz):
+    assert failed(FramedEncoder(rate_hz=rate_hz)) == {"keeps its frame rate"}
 
 
 def test_what_is_not_installed_is_not_run_with_its_reason():

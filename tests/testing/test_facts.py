@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ConfigDict
 
-from pianobench import Pooling, ScoreEncoder
+from pianobench import AudioEncoder, DependencyError, Pooling
 
 
 class GoodPooling(Pooling):
@@ -49,12 +49,15 @@ class Untravelled(GoodPooling):
         raise TypeError("it stays here")
 
 
-class Borrowed(ScoreEncoder):
+class Borrowed(AudioEncoder):
     """Weights of others, whose licence and source are not named."""
 
     name = "borrowed"
-    requires = ("score_xml",)
+    sample_rate = 8_000
     pretraining = "much music"
+
+    def load(self, device):
+        raise DependencyError("install it")
 
 
 FAULTS = {

@@ -9,7 +9,8 @@ r"""The checks every plugin must pass, for `bench check NAME` and for a plugin's
         assert not failed, "\n".join(map(str, failed))
 
 A check that could not be carried out, since a library is not installed or the data is not there,
-is reported as not run, with its reason; it never counts as passed.
+is reported as not run, with its reason; it never counts as passed. Figures that nothing promises,
+such as speed, are reported with them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..components import AudioEncoder, Component, Dataset, Head, Pooling, Renderer, ScoreEncoder
-from . import audio_encoders, datasets, facts, heads, poolings, renderers, score_encoders
+from . import (
+    audio_encoders,
+    datasets,
+    encoder_figures,
+    facts,
+    heads,
+    poolings,
+    renderers,
+    score_encoders,
+)
 from .checks import Check, check_after_first, check_each
 
 __all__ = ["Check", "check_component"]
@@ -44,7 +54,7 @@ def _check_contract(component: Component) -> list[Check]:
     match component:
         case AudioEncoder():
             trial = audio_encoders.Trial(component)
-            return check_after_first(audio_encoders.PROMISES, trial)
+            return check_after_first(audio_encoders.PROMISES, trial, encoder_figures.FIGURES)
         case ScoreEncoder():
             return check_after_first(score_encoders.PROMISES, component)
         case Renderer():

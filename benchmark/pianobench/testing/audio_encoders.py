@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import AudioEncoder
-from ..errors import DependencyError, PianobenchError
+from ..errors import DependencyError, PianobenchError, UsageError
+from ..policy import choose_policy
 from .checks import require, require_equal
 
 # Batches may be summed in another order than single waveforms; measured on 13 states of a
@@ -32,10 +33,18 @@ class Trial:
     def noise(self, clips: int = 1) -> NDArray[np.float32]:
         """About a second, shape (clips, samples)."""
         e = self.encoder
-        longest = e.sample_rate if e.chunk_s is None else int(e.chunk_s * e.sample_rate)
-        samples = max(e.minimum_samples, min(e.sample_rate, longest))
-        random = np.random.default_rng(0)
-        return random.uniform(-0.3, 0.3, (clips, samples)).astype(np.float32)
+        samples = max(e.minimum_samples, min(e.sample_rate, self.longest_samples))
+        return noise(clips, samples)
+
+    @property
+    def longest_samples(self) -> int:
+        """Samples that are passed at once, at most; a minute where whole clips are."""
+        e = self.encoder
+        return 60 * e.sample_rate if e.chunk_s is None else int(e.chunk_s * e.sample_rate)
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform."""
+        return len(self.states(noise(1, samples))[0][0])
 
     def states(self, waveforms: NDArray[np.float32], loaded: Any = None) -> list[NDArray[Any]]:
         """Encode a batch; every state as an array."""
@@ -45,6 +54,11 @@ class Trial:
         torch = _torch()
         with torch.inference_mode():
             return [s.cpu().numpy() for s in encode(torch.from_numpy(waveforms.copy()))]
+
+
+def noise(clips: int, samples: int) -> NDArray[np.float32]:
+    """Uniform noise, the same every time, shape (clips, samples)."""
+    return np.random.default_rng(0).uniform(-0.3, 0.3, (clips, samples)).astype(np.float32)
 
 
 def _torch() -> Any:
@@ -64,11 +78,11 @@ def states_its_facts(trial: Trial) -> None:
     require(e.sample_rate > 0, f"sample_rate is {e.sample_rate}.")
     require(e.layers >= 0, f"layers is {e.layers}.")
     require(e.minimum_samples >= 1, f"minimum_samples is {e.minimum_samples}.")
-    require(
-        e.chunk_s is None or e.chunk_s * e.sample_rate >= e.minimum_samples,
-        f"Chunks of {e.chunk_s} s at {e.sample_rate} Hz are shorter than minimum_samples, "
-        f"{e.minimum_samples}.",
-    )
+    require(e.hop_samples >= 1, f"hop_samples is {e.hop_samples}.")
+    try:
+        choose_policy(e)
+    except UsageError as error:
+        require(False, f"Its own chunk_s cannot be used: {error}")
 
 
 def gives_every_state(trial: Trial) -> None:
@@ -130,13 +144,44 @@ def bears_a_click(trial: Trial) -> None:
 def encodes_the_shortest_waveform(trial: Trial) -> None:
     """Of `minimum_samples`, to at least one frame."""
     shortest = trial.encoder.minimum_samples
-    waveform = np.random.default_rng(0).uniform(-0.3, 0.3, (1, shortest)).astype(np.float32)
-    states = trial.states(waveform)
+    states = trial.states(noise(1, shortest))
     require(
         all(state.shape[1] >= 1 for state in states),
         f"{shortest} samples give no frame; raise minimum_samples.",
     )
     _require_finite(f"A waveform of {shortest} samples", states)
+
+
+def keeps_its_frame_rate(trial: Trial) -> None:
+    """Give a frame more every `hop_samples`, and `frame_rate_hz` a second."""
+    e = trial.encoder
+    rate_hz = getattr(trial.loaded, "frame_rate_hz", None)
+    shorter, longer, hops = _lengths(trial)
+    if hops == 0 or (e.hop_samples == 1 and rate_hz is None):
+        return
+    more = trial.frames(longer) - trial.frames(shorter)
+    # A frame more or less is how both lengths happen to end.
+    require(
+        e.hop_samples == 1 or abs(more - hops) <= 1,
+        f"{longer - shorter} samples more give {more} frames more; hop_samples = {e.hop_samples} "
+        f"says {hops}.",
+    )
+    if rate_hz is not None:
+        expected = (longer - shorter) / e.sample_rate * rate_hz
+        require(
+            abs(more - expected) <= 1,
+            f"{(longer - shorter) / e.sample_rate:.4g} s more give {more} frames more; "
+            f"frame_rate_hz = {rate_hz:.6g} says {expected:.4g}.",
+        )
+
+
+def _lengths(trial: Trial) -> tuple[int, int, int]:
+    """Two lengths in samples, and how many hops they differ by: a second's, or what fits."""
+    e = trial.encoder
+    shorter = trial.noise().shape[1]
+    room = max(trial.longest_samples, shorter) - shorter
+    hops = min(round(2 * e.sample_rate / e.hop_samples), room // e.hop_samples)
+    return shorter, shorter + hops * e.hop_samples, hops
 
 
 def does_not_hide_nan(trial: Trial) -> None:
@@ -173,5 +218,6 @@ PROMISES = (
     bears_silence,
     bears_a_click,
     encodes_the_shortest_waveform,
+    keeps_its_frame_rate,
     does_not_hide_nan,
 )

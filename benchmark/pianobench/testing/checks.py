@@ -18,26 +18,33 @@ Promise = Callable[[Any], None]
 
 It raises `CheckFailedError` where the promise is broken.
 """
+Figure = Callable[[Any], str]
+"""The same for what nothing promises: it returns what it measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise of a contract, and whether it is kept.
+    """One promise of a contract and whether it is kept, or a figure that nothing promises.
 
     Attributes
     ----------
     name : str
     passed : bool or None
-        None where it was not run.
+        None where it was not run, and for a figure.
     detail : str
         What was found, or why it was not run; empty where it passed.
+    reported : bool
+        True for a figure.
     """
 
     name: str
     passed: bool | None
     detail: str = ""
+    reported: bool = False
 
     def __str__(self) -> str:
+        if self.reported:
+            return f"{self.name}: {self.detail}"
         outcome = {True: "passed", False: "failed", None: "not run"}[self.passed]
         return f"{self.name}: {outcome}. {self.detail}".removesuffix(". ")
 
@@ -51,13 +58,19 @@ def check_each(promises: Sequence[Promise], subject: object) -> list[Check]:
     return [_check(promise, subject) for promise in promises]
 
 
-def check_after_first(promises: Sequence[Promise], subject: object) -> list[Check]:
-    """Check promises that build on the first: where it does not pass, they are not run."""
+def check_after_first(
+    promises: Sequence[Promise], subject: object, figures: Sequence[Figure] = ()
+) -> list[Check]:
+    """Check promises that build on the first: where it does not pass, they are not run.
+
+    Nor are the figures, which follow; one that cannot be measured is not run either.
+    """
     first = _check(promises[0], subject)
     if first.passed:
-        return [first, *check_each(promises[1:], subject)]
+        measured = [_measure(figure, subject) for figure in figures]
+        return [first, *check_each(promises[1:], subject), *measured]
     reason = f"{first.name!r} failed." if first.passed is False else first.detail
-    return [first, *(Check(_name(promise), None, reason) for promise in promises[1:])]
+    return [first, *(Check(_name(other), None, reason) for other in (*promises[1:], *figures))]
 
 
 def require(kept: bool, otherwise: str) -> None:
@@ -102,5 +115,14 @@ def _check(promise: Promise, subject: object) -> Check:
     return Check(_name(promise), True)
 
 
-def _name(promise: Promise) -> str:
+def _measure(figure: Figure, subject: object) -> Check:
+    try:
+        return Check(_name(figure), None, figure(subject), reported=True)
+    except NotRunError as reason:
+        return Check(_name(figure), None, str(reason))
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way it likes
+        return Check(_name(figure), None, f"{type(error).__name__}: {error}")
+
+
+def _name(promise: Callable[[Any], object]) -> str:
     return promise.__name__.replace("_", " ")
