@@ -43,7 +43,7 @@ __all__ = ["Workplace", "run"]
 
 _LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
-    *("torch", "transformers"),
+    *("torch", "transformers", "onnxruntime"),
 )
 QUICK_PROTOCOLS = ("piece", "unseen", "work")
 SLOW_PROTOCOLS = ("piece",)
