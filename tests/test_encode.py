@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -406,6 +409,107 @@ def test_several_processes_give_the_same_features(
     means = [np.abs(w.waveform()).mean() for w in waveforms.values()]
     np.testing.assert_allclose(encoded.layers[0][:, 0], means, rtol=1e-5)
     assert len(set(encoded.layers[0][:, 1].tolist())) >= 2
+
+
+ENCODE_ALL = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from pianobench import AudioEncoder, Clip, Corpus, Dimension, Pooling
+from pianobench import encode as encode_module, store as store_module
+from pianobench.encode import encode_corpus
+
+encode_module.FLUSH_EVERY_S = 0.1
+encode_module.SHARD_ROWS = store_module.SHARD_ROWS = 8
+
+
+class Slow(AudioEncoder):
+    name = "slow"
+    sample_rate = 1000
+    backend = "numpy"
+
+    def load(self, device):
+        def states(waveforms):
+            time.sleep(0.01)
+            return [np.abs(waveforms.reshape(len(waveforms), -1, 10))]
+
+        states.weights_digest = "1"
+        return states
+
+
+class Mean(Pooling):
+    name = "mean"
+
+    def pool(self, frames):
+        return frames.values.mean(axis=1)
+
+
+recordings = sorted(Path(sys.argv[1]).glob("*.wav"))
+corpus = Corpus(
+    name="recorded",
+    version="1",
+    clips=tuple(Clip(path.stem, audio=path) for path in recordings),
+    dimensions=(Dimension("timing"),),
+    targets=np.zeros((len(recordings), 1)),
+    groups={},
+    human=np.ones(len(recordings), dtype=bool),
+    raters=np.ones(len(recordings)),
+)
+print("ready", flush=True)
+encoded = encode_corpus(Slow(), corpus, Mean(), [0], cache=Path(sys.argv[2]))
+print(encoded.time.encoded, encoded.digest)
+"""
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """A folder of 60 recordings."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for seed in range(60):
+        soundfile.write(folder / f"{seed:02}.wav", waveform(seed), RATE, subtype="FLOAT")
+    return folder
+
+
+def started(recordings: Path, cache: Path) -> subprocess.Popen[str]:
+    """Encode the recordings in a process of its own, which has just begun to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENCODE_ALL, str(recordings), str(cache)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_instant_and_started_again_gives_the_same_bits(
+    recordings: Path, tmp_path: Path
+) -> None:
+    whole, _ = started(recordings, tmp_path / "whole").communicate()
+    random = np.random.default_rng(3)
+    for after_s in random.uniform(0.0, 0.6, 6):
+        with started(recordings, tmp_path / "killed") as process:
+            time.sleep(after_s)
+            process.kill()
+    resumed, _ = started(recordings, tmp_path / "killed").communicate()
+    assert whole.split()[0] == "60"
+    assert int(resumed.split()[0]) < 60
+    assert resumed.split()[1] == whole.split()[1]
+
+
+@pytest.mark.slow
+def test_several_runs_at_once_on_one_store_do_each_other_no_harm(
+    recordings: Path, tmp_path: Path
+) -> None:
+    alone, _ = started(recordings, tmp_path / "alone").communicate()
+    processes = [started(recordings, tmp_path / "shared") for _ in range(3)]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert {output.split()[1] for output in outputs} == {alone.split()[1]}
+    (stored,) = list_namespaces(feature_root(tmp_path / "shared"))
+    assert (stored.clips, stored.faults) == (60, ())
 
 
 def test_the_digest_of_features_is_that_of_their_bytes(
