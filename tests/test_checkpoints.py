@@ -54,7 +54,7 @@ def test_weights_in_several_files_are_joined(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
     assert find_checkpoint(str(folder)).tensors().keys() == tensors().keys()
     (folder / "model-1.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"model-1\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"lacks model-1\.safetensors, which .* lists"):
         find_checkpoint(str(folder)).tensors()
 
 
@@ -159,6 +159,28 @@ def test_a_model_on_the_hub_is_known_by_its_commit(
     assert checkpoint.tensors().keys() == tensors().keys()
     assert asked[0] == ("org/model", "main")
     assert set(asked[1:]) == {("org/model", "0123abcd")}
+
+
+def test_what_was_downloaded_is_used_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="huggingface-hub is not installed")
+    snapshot = tmp_path / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+
+    def cached(repository: str, file: str, revision: str | None) -> str:
+        if not (snapshot / file).exists():
+            kind = hub.errors.LocalEntryNotFoundError
+            raise kind.__new__(kind)
+        return str(snapshot / file)
+
+    monkeypatch.setattr(hub, "hf_hub_download", cached)
+    find_checkpoint.cache_clear()
+    with pytest.raises(CheckpointAbsentError, match="the hub cannot be reached"):
+        find_checkpoint("org/model").tensors()
+    torch.save(tensors(), snapshot / "pytorch_model.bin")
+    assert find_checkpoint("org/model").tensors().keys() == tensors().keys()
 
 
 def test_filling_takes_half_precision_and_ignores_what_it_is_told_to() -> None:

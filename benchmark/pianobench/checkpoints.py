@@ -23,6 +23,7 @@ from .errors import CheckpointAbsentError, CheckpointError, DependencyError
 __all__ = ["Checkpoint", "digest_weights", "fill_weights", "find_checkpoint"]
 
 _SAFE, _PICKLE = "model.safetensors", "pytorch_model.bin"
+_INDEX = f"{_SAFE}.index.json"
 _NAMED_AT_MOST = 3
 
 
@@ -55,26 +56,34 @@ class Checkpoint:
         CheckpointError
             If there are no weights, or they are truncated or hold code.
         """
-        index = self.file(f"{_SAFE}.index.json")
-        if index is not None:
-            parts = sorted(set(_read_json(index)["weight_map"].values()))
-            tensors: dict[str, Any] = {}
-            for part in parts:
-                tensors |= _read_safetensors(self._need(part))
-            return tensors
-        safe = self.file(_SAFE)
-        if safe is not None:
-            return _read_safetensors(safe)
-        return _read_pickle(self._need(_PICKLE))
+        # Offline, the hub's cache cannot tell a file that a model has not from one that was never
+        # downloaded: the next name is tried in either case.
+        absent: CheckpointAbsentError | None = None
+        readers = ((_SAFE, _read_safetensors), (_INDEX, self._read_parts), (_PICKLE, _read_pickle))
+        for file, read in readers:
+            try:
+                path = self.file(file)
+            except CheckpointAbsentError as error:
+                absent = absent or error
+                continue
+            if path is not None:
+                return read(path)
+        raise absent or CheckpointError(
+            f"The checkpoint {self.name!r} holds no weights: neither {_SAFE} nor {_PICKLE}. "
+            "Download it again, or name another folder."
+        )
 
-    def _need(self, file: str) -> Path:
-        path = self.file(file)
-        if path is None:
-            raise CheckpointError(
-                f"The checkpoint {self.name!r} holds no weights: neither {_SAFE} nor {file}. "
-                "Download it again, or name another folder."
-            )
-        return path
+    def _read_parts(self, index: Path) -> dict[str, Any]:
+        tensors: dict[str, Any] = {}
+        for part in sorted(set(_read_json(index)["weight_map"].values())):
+            path = self.file(part)
+            if path is None:
+                raise CheckpointError(
+                    f"The checkpoint {self.name!r} lacks {part}, which {index.name} lists. "
+                    "Download it again, or name another folder."
+                )
+            tensors |= _read_safetensors(path)
+        return tensors
 
 
 @lru_cache(maxsize=16)
