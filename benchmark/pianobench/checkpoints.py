@@ -282,7 +282,7 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
         ) from error
     # It reports each of its attempts; what they come to is said once, below.
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.ERROR)
     try:
         return Path(hf_hub_download(repository, file, revision=revision))
     except RevisionNotFoundError as error:
