@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from logging import ERROR
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,7 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
         ) from error
     # It reports each of its attempts; what they come to is said once, below.
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(ERROR)
     try:
         return Path(hf_hub_download(repository, file, revision=revision))
     except RevisionNotFoundError as error:
