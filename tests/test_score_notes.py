@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pianobench import DataError, MidiError
-from pianobench.score_notes import Direction, pack_score, read_score, unpack_score
+from pianobench.score_notes import pack_score, read_score, unpack_score
 from pianobench.testing.music import write_notes_of
 from pianobench.testing.scores import write_score
+from pianobench.written_score import Direction
 
 
 @pytest.fixture

@@ -9,20 +9,14 @@ import numpy as np
 
 from pianobench.note_statistics.features import Feature, Floats, correlation, slope
 
-__all__ = ["SHAPE", "Curve", "difference", "per_measure"]
+__all__ = ["Curve", "difference", "per_measure"]
 
 Measure = Callable[[Floats], float]
 
 
-def _part(values: Floats, begin: float, end: float) -> Floats:
-    """Part of the values, at least one, from a share of their number to another."""
-    first = min(int(begin * len(values)), len(values) - 1)
-    return values[first : max(first + 1, round(end * len(values)))]
-
-
-def _arch(values: Floats) -> float:
-    outer = np.concatenate([_part(values, 0, 0.25), _part(values, 0.75, 1)])
-    return float(_part(values, 0.25, 0.75).mean() - outer.mean())
+def _end(values: Floats) -> float:
+    """Mean of the last quarter, at least one value, less the mean of all."""
+    return float(values[min(int(0.75 * len(values)), len(values) - 1) :].mean() - values.mean())
 
 
 _KNOWN: Mapping[str, tuple[str, Measure]] = {
@@ -32,32 +26,15 @@ _KNOWN: Mapping[str, tuple[str, Measure]] = {
         "rise by a straight line of",
         lambda v: len(v) * slope(np.arange(len(v), dtype=np.float64), v),
     ),
-    "arch": ("middle half less outer quarters of", _arch),
-    "start": (
-        "first quarter less the mean of",
-        lambda v: float(_part(v, 0, 0.25).mean() - v.mean()),
-    ),
-    "end": ("last quarter less the mean of", lambda v: float(_part(v, 0.75, 1).mean() - v.mean())),
-    "last": ("last value less the median of", lambda v: float(v[-1] - np.median(v))),
+    "end": ("last quarter less the mean of", _end),
     "step": ("mean absolute change of", lambda v: float(np.abs(np.diff(v)).mean())),
     "jump": (
         "p90 of the absolute change of",
         lambda v: float(np.percentile(np.abs(np.diff(v)), 90)),
     ),
     "memory": ("correlation of neighbours in", lambda v: correlation(v[:-1], v[1:])),
-    "peak": ("place, as a share of the clip, of the highest of", lambda v: _place(np.argmax(v), v)),
-    "trough": (
-        "place, as a share of the clip, of the lowest of",
-        lambda v: _place(np.argmin(v), v),
-    ),
 }
-_PURE = ("memory", "peak", "trough")
-
-SHAPE = ("std", "range", "slope", "arch", "start", "end", "step", "memory", "peak", "trough")
-
-
-def _place(index: np.intp, values: Floats) -> float:
-    return float(index) / (len(values) - 1)
+_PURE = ("memory",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +47,13 @@ class Curve:
     meaning : str
         What the values are.
     statistics : tuple of str
-        Of ``std``, ``range``, ``slope``, ``arch``, ``start``, ``end``, ``last``, ``step``,
-        ``jump``, ``memory``, ``peak`` and ``trough``.
+        Of ``std``, ``range``, ``slope``, ``end``, ``step``, ``jump`` and ``memory``.
     """
 
     name: str
     unit: str
     meaning: str
-    statistics: tuple[str, ...] = SHAPE
+    statistics: tuple[str, ...]
 
     @property
     def features(self) -> tuple[Feature, ...]:
