@@ -110,7 +110,12 @@ def estimates_of(rows: Iterable[Row]) -> list[Estimate]:
     """Take R2 on the ranking protocol with its interval from every row that has one."""
     return [
         Estimate(
-            ", ".join([f"{row.encoder} ({row.renderer})", row.head, *row.options]),
+            # What tells it from a row of the same names takes a line of its own.
+            "\n".join(
+                filter(
+                    None, [f"{row.encoder} ({row.renderer}), {row.head}", ", ".join(row.options)]
+                )
+            ),
             row.r2[RANKING],
             *(row.interval or ()),
         )
