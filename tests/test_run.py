@@ -192,6 +192,15 @@ def test_the_result_says_what_was_run_on_what(place: Workplace) -> None:
     assert rescore(folder, result, plan.dataset, load_corpus(plan.dataset)) == []
 
 
+def test_the_result_keeps_what_an_audio_encoder_makes_of_fixed_signals(place: Workplace) -> None:
+    plan = plan_run(asked(encoder="mel", head="ridge", protocols=["piece"]), Registry())
+    result, _ = run(plan, Registry(), place)
+    signals = result.components["encoder"].facts["signals"]
+    assert list(signals) == ["click", "sweep", "noise"]
+    assert signals["noise"]["frames"] == 100
+    assert len(signals["noise"]["means"]) == 4
+
+
 def test_what_peeking_would_have_claimed_is_kept_and_rescored(place: Workplace) -> None:
     pytest.importorskip("torch")
     registry = Registry()
