@@ -115,3 +115,22 @@ def test_a_name_of_two_kinds_is_shown_as_both() -> None:
     done = typed("info", "mean")
     assert "head mean" in done.output
     assert "pooling mean" in done.output
+
+
+@pytest.mark.data
+def test_info_of_a_dataset_with_scores_tells_how_it_is_aligned(
+    data_root: Path, own_cache: Path
+) -> None:
+    shown = typed("info", "percepiano", "--data-root", data_root)
+    assert shown.exit_code == 0
+    assert shown.output.endswith("none of 1202 clips with a score is aligned yet\n")
+
+
+def test_info_of_a_dataset_says_where_its_files_were_sought(tmp_path: Path) -> None:
+    shown = typed("info", "percepiano", "--data-root", tmp_path)
+    assert shown.exit_code == 0
+    assert f"alignment: not known. PercePiano is not at {tmp_path}" in shown.output
+
+
+def test_info_of_a_dataset_without_scores_says_nothing_of_them() -> None:
+    assert "alignment" not in typed("info", "demo").output

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import CheckFailedError, PianobenchError, UsageError
-from .options import json_option, open_registry, plugin_option
+from .options import data_option, json_option, open_dataset, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..components import Component
@@ -68,10 +68,18 @@ def list_(plugins: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("name")
 @_settings_options
 @plugin_option
+@data_option
 def info(
-    name: str, settings: tuple[str, ...], weights: str | None, plugins: tuple[Path, ...]
+    name: str,
+    settings: tuple[str, ...],
+    weights: str | None,
+    plugins: tuple[Path, ...],
+    data_root: Path | None,
 ) -> None:
-    """Show the facts and options of a component: NAME, or NAME:ARGUMENT."""
+    """Show the facts and options of a component: NAME, or NAME:ARGUMENT.
+
+    Of a dataset with scores, also how well its performances are aligned with them.
+    """
     registry = open_registry(plugins)
     for kind, given in _chosen(registry, name, settings, weights).items():
         found = registry.find(kind, name)
@@ -87,6 +95,23 @@ def info(
         for option, field in component.model_fields.items():
             default = "..." if field.is_required() else repr(field.get_default())
             click.echo(f"  --set {kind}.{option}={default}  {field.description or ''}")
+        if kind == "dataset":
+            for line in _alignment(registry, name, data_root):
+                click.echo(line)
+
+
+def _alignment(registry: Registry, name: str, data_root: Path | None) -> Iterator[str]:
+    """Sum up what the cache holds; nothing is aligned for it."""
+    from ..alignment import summarise_alignments
+    from ..corpus import load_corpus
+
+    try:
+        summary = summarise_alignments(load_corpus(open_dataset(registry, name), data_root).clips)
+    except PianobenchError as error:
+        yield f"alignment: not known. {error}"
+        return
+    if summary.clips:
+        yield summary.text()
 
 
 @click.command()
