@@ -136,6 +136,18 @@ def test_a_model_that_cannot_be_downloaded_is_one_clear_paragraph(
     assert "\n" not in str(caught.value)
 
 
+def test_a_name_the_hub_cannot_have_is_one_clear_paragraph() -> None:
+    pytest.importorskip("huggingface_hub", reason="huggingface-hub is not installed")
+    with pytest.raises(CheckpointAbsentError, match="cannot be one of a model on the hub"):
+        find_checkpoint("a b/c d")
+
+
+def test_an_index_without_weights_is_refused(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="lists no weights"):
+        find_checkpoint(str(folder)).tensors()
+
+
 def test_a_model_on_the_hub_is_known_by_its_commit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -18,9 +18,10 @@ from pianobench import clip_features as clip_features_module
 from pianobench import encode as encode_module
 from pianobench import parallel as parallel_module
 from pianobench.audio import quantise, samples_digest, write_flac
-from pianobench.encode import encode_corpus, feature_root
+from pianobench.encode import describe_features, encode_corpus, feature_root
 from pianobench.errors import DataError, EncodingError, UsageError
 from pianobench.inventory import list_namespaces
+from pianobench.policy import Policy
 from pianobench.render import Rendered
 
 RATE = 1000
@@ -154,7 +155,12 @@ def test_what_the_encoder_makes_of_fixed_signals_is_computed_once_and_kept(
     assert first.provenance["signals"] == again.provenance["signals"]
     assert first.provenance["signals"]["click"]["frames"] == 200
     (stored,) = list_namespaces(feature_root(tmp_path))
-    assert stored.provenance == {**first.provenance, "weights_options": {"offset": 0.0}}
+    assert stored.provenance == {
+        "source": "folder 0.0",
+        "signals": first.provenance["signals"],
+        "device": first.provenance["signals_device"],
+        "weights_options": {"offset": 0.0},
+    }
 
 
 def test_options_and_poolings_have_their_own_namespace(
@@ -518,3 +524,13 @@ def test_the_digest_of_features_is_that_of_their_bytes(
     encoded = encode_corpus(Blocks(), corpus, Mean(), [1], waveforms=waveforms, cache=tmp_path)
     content = b"1 (48, 1)" + encoded.layers[1].astype("<f4").tobytes()
     assert encoded.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_reduced_precision_is_kept_apart_by_device_and_full_precision_is_not() -> None:
+    def found(precision: str, device: str) -> dict[str, Any]:
+        policy = Policy(None, 0, precision, device)  # type: ignore[arg-type]  # literals
+        return describe_features(Blocks(), Mean(), policy)[0]["input"]
+
+    assert "device" not in found("float32", "cuda")
+    assert "device" not in found("bfloat16", "cpu")
+    assert found("bfloat16", "cuda:1")["device"] == "cuda"

@@ -156,6 +156,18 @@ def test_clips_that_are_not_at_hand_and_descriptions_that_mean_nothing_are_told(
     assert "Did you mean 'scaled'" in reencode(odd, registry, renders, None, 3).reason
 
 
+def test_features_that_another_device_rounds_otherwise_are_not_condemned(
+    registry: Registry, played: Corpus, renders: Path, tmp_path: Path
+) -> None:
+    namespace = encoded(registry, played, renders, tmp_path / "cache", 1.0)
+    given = {**namespace.description["input"], "precision": "tf32", "device": "cuda"}
+    described = {**namespace.description, "input": given}
+    other = replace(namespace, description=described)
+    outcome = reencode(other, registry, renders, None, 3, "cpu")
+    assert outcome.clips == 0
+    assert "Verify it with --device cuda" in outcome.text()
+
+
 def test_clips_of_notes_are_found_in_a_dataset(
     registry: Registry, played: Corpus, renders: Path, tmp_path: Path
 ) -> None:

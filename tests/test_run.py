@@ -151,6 +151,14 @@ def test_recordings_are_not_rendered_and_the_row_says_so(
         run(plan_run(undeclared, recorded), recorded, place)
 
 
+def test_a_row_says_how_its_waveforms_were_cut(place: Workplace, recorded: Registry) -> None:
+    for settings in ({}, {"chunk_s": 0.5, "overlap_s": 0.1}):
+        config = asked(dataset="recorded", encoder="mel", protocols=["piece"], **settings)
+        run(plan_run(config, recorded), recorded, place)
+    shown = {row.options for row in read_rows(place.results)}
+    assert shown == {(), ("chunk_s=0.5", "overlap_s=0.1")}
+
+
 def test_a_recording_with_nan_is_named_and_the_others_are_kept(
     place: Workplace, recorded: Registry
 ) -> None:

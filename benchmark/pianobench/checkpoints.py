@@ -76,7 +76,12 @@ class Checkpoint:
 
     def _read_parts(self, index: Path) -> dict[str, Any]:
         tensors: dict[str, Any] = {}
-        for part in sorted(set(_read_json(index)["weight_map"].values())):
+        places = _read_json(index).get("weight_map")
+        if not isinstance(places, dict):
+            raise CheckpointError(
+                f"{index} lists no weights (weight_map). Download it again, or name another folder."
+            )
+        for part in sorted(set(places.values())):
             path = self.file(part)
             if path is None:
                 raise CheckpointError(
@@ -271,6 +276,7 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import (
             EntryNotFoundError,
+            HFValidationError,
             LocalEntryNotFoundError,
             RepositoryNotFoundError,
             RevisionNotFoundError,
@@ -286,6 +292,11 @@ def _download(repository: str, revision: str | None, file: str) -> Path | None:
     logging.set_verbosity(ERROR)
     try:
         return Path(hf_hub_download(repository, file, revision=revision))
+    except HFValidationError as error:
+        raise CheckpointAbsentError(
+            f"The name {repository!r} cannot be one of a model on the hub: {error} Name a folder, "
+            "or a model as org/model."
+        ) from error
     except RevisionNotFoundError as error:
         raise CheckpointAbsentError(
             f"The model {repository!r} has no revision {revision!r}. Name a branch, tag or commit "

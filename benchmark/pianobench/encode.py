@@ -264,10 +264,11 @@ def _provenance(encoder: AudioEncoder, policy: Policy, store: FeatureStore) -> d
         kept = {
             "source": getattr(loaded, "source", None),
             "signals": describe_signals(encoder, loaded, policy),
+            "device": policy.device,
             "weights_options": {name: options[name] for name in encoder.weights_options},
         }
         store.keep_provenance(kept)
-    found = {"signals": kept["signals"]}
+    found = {"signals": kept["signals"], "signals_device": kept.get("device", "cpu")}
     return found if not hasattr(loaded, "source") else found | {"source": loaded.source}
 
 
@@ -316,6 +317,9 @@ def describe_features(
             "overlap_samples": policy.overlap_samples,
             "precision": policy.precision,
         }
+        if policy.precision != "float32" and policy.device != "cpu":
+            # Each kind of device rounds in its own way, by more than a comparison allows for.
+            described["input"]["device"] = policy.device.partition(":")[0]
     elif isinstance(encoder, ScoreEncoder):
         fingerprint = fingerprint_score(encoder)
     described["encoder"] |= {"options": options, "fingerprint": fingerprint}

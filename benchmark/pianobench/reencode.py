@@ -19,6 +19,7 @@ from .components import AudioEncoder, Pooling, ScoreEncoder
 from .encode import clip_encoder, describe_features
 from .errors import PianobenchError
 from .inventory import StoredNamespace
+from .places import cache_at
 from .plugins import Registry
 from .policy import Policy
 from .pooling import create_pooling
@@ -133,7 +134,9 @@ def _reencode(
     random = np.random.default_rng(int(namespace.digest[:16], 16))
     drawn = sorted(random.choice(keys, size=min(sample, len(keys)), replace=False).tolist())
     encode = clip_encoder(encoder, pooling, policy)
-    rows = [encode(found[key]) for key in drawn]
+    # Encoders of notes keep alignments in the cache that holds the namespace.
+    with cache_at(namespace.folder.parent.parent):
+        rows = [encode(found[key]) for key in drawn]
     return Reencoded(len(rows), _difference(store.read(drawn), rows))
 
 
@@ -150,6 +153,12 @@ def _made_again(
             return registry.create(ScoreEncoder, "encoder", found.name, options), pooling, None
         encoder = registry.create(AudioEncoder, "encoder", encoded["name"], options)
         given = namespace.description["input"]
+        made_on = given.get("device", "cpu")
+        if given["precision"] != "float32" and device.partition(":")[0] != made_on:
+            raise _ImpossibleError(
+                f"Its features were made in {given['precision']} on {made_on!r}, and {device!r} "
+                f"rounds in another way. Verify it with --device {made_on}."
+            )
         policy = Policy(
             given["chunk_samples"], given["overlap_samples"], given["precision"], device
         )

@@ -45,8 +45,6 @@ _LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
     *("torch", "transformers", "onnxruntime"),
 )
-QUICK_PROTOCOLS = ("piece", "unseen", "work")
-SLOW_PROTOCOLS = ("piece",)
 
 
 @dataclass(frozen=True)
@@ -186,6 +184,7 @@ def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
     }
     if isinstance(plan.encoder, AudioEncoder):
         facts["encoder"]["sample_rate_hz"] = plan.encoder.sample_rate
+        facts["encoder"]["chunk_s"] = plan.encoder.chunk_s
     if plan.renderer is not None:
         facts["renderer"] = {"version": plan.renderer.version(), "card": plan.renderer.card}
     components = {

@@ -31,8 +31,9 @@ def draw_weights(model: Any, seed: int, name: str) -> None:
     Raises
     ------
     UsageError
-        If it is no torch module, or a part of it has parameters and no way to draw them. Then
-        nothing has been drawn.
+        If it is no torch module, or a part of it has parameters and no way to draw them; then
+        nothing has been drawn. Also if such a way leaves a parameter out, as that of a convolution
+        under the older weight_norm does; then the model has no weights left.
     """
     import torch
 
@@ -48,16 +49,30 @@ def draw_weights(model: Any, seed: int, name: str) -> None:
     }
     stuck = [f"{path} ({type(part).__name__})" for path, part in parts.items() if not _reset(part)]
     if stuck or not parts:
-        more = f" and {len(stuck) - _NAMED_AT_MOST} more" if len(stuck) > _NAMED_AT_MOST else ""
-        what = f"{', '.join(stuck[:_NAMED_AT_MOST])}{more}" if stuck else "it has no parameters"
+        what = _some(stuck) if stuck else "it has no parameters"
         raise UsageError(
             f"The weights of {name!r} cannot be drawn at random: parts without reset_parameters: "
             f"{what}. Leave --weights random out, or give them that method."
         )
-    with torch.random.fork_rng(devices=()):
+    with torch.no_grad(), torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
+        # What is not drawn must not pass for random with its trained values.
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                parameter.fill_(torch.nan)
         for part in parts.values():
             _reset(part)()
+    left = [path for path, each in model.named_parameters() if not each.isfinite().all()]
+    if left:
+        raise UsageError(
+            f"The weights of {name!r} cannot be drawn at random: reset_parameters of their parts "
+            f"leaves out {_some(left)}. Leave --weights random out, or have that method draw them."
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    return f"{', '.join(names[:_NAMED_AT_MOST])}{more}"
 
 
 def _reset(part: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,10 +85,14 @@ def verify(
     }
     if as_json:
         shown = {
-            digest: {"clips": o.clips, "difference": o.difference if o.clips else None,
-                     "agrees": o.agrees if o.clips else None, "reason": o.reason}
+            digest: {
+                "clips": o.clips,
+                "difference": o.difference if isfinite(o.difference) else None,
+                "agrees": o.agrees if o.clips else None,
+                "reason": o.reason,
+            }
             for digest, o in outcomes.items()
-        }  # fmt: skip
+        }
         click.echo(json.dumps({"tolerance": TOLERANCE, "namespaces": shown}, indent=1))
     else:
         for digest, outcome in outcomes.items():
