@@ -64,3 +64,22 @@ def test_a_part_that_cannot_be_drawn_is_refused_before_anything_is() -> None:
 def test_what_has_nothing_to_draw_is_refused(model: Any) -> None:
     with pytest.raises(UsageError, match=r"the model \(Bare\)|no parameters|is a str, not a torch"):
         draw_weights(model, 0, "it")
+
+
+class Scaled(torch.nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+
+def test_a_parameter_that_its_part_does_not_draw_is_refused() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), Scaled())
+    with pytest.raises(UsageError, match=r"'it' .* leaves out 1\.scale\. Leave --weights random"):
+        draw_weights(model, 0, "it")
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+def test_a_convolution_under_the_older_weight_norm_is_refused() -> None:
+    convolutions = [torch.nn.utils.weight_norm(torch.nn.Conv1d(1, 2, 3)) for _ in range(2)]
+    with pytest.raises(UsageError, match=r"out 0\.weight_g, 0\.weight_v, 1\.weight_g and 1 more\."):
+        draw_weights(torch.nn.Sequential(*convolutions), 0, "it")
