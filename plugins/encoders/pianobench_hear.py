@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,10 +15,11 @@ from pianobench import (
     Component,
     DependencyError,
     EncodingError,
+    PianobenchError,
     UsageError,
     hookimpl,
 )
-from pianobench.errors import CheckpointAbsentError
+from pianobench.errors import CheckpointAbsentError, PluginError
 from pianobench.untrained import draw_weights
 
 __all__ = ["Hear"]
@@ -73,7 +76,9 @@ class Hear(AudioEncoder):
         Raises
         ------
         DependencyError
-            If the module cannot be imported.
+            If the module, or what it needs, is not installed.
+        PluginError
+            If its import or its `load_model` fails.
         UsageError
             If it is not of the HEAR API, cannot work on the device, or its weights cannot be drawn.
         EncodingError
@@ -142,13 +147,8 @@ def _import(name: str) -> Any:
             "The encoder hear has no model of its own. Name an installed module of the HEAR API "
             "after a colon, such as hear:hearbaseline.torch."
         )
-    try:
+    with _told(f"The module {name!r} of the HEAR API cannot be imported"):
         api = importlib.import_module(name)
-    except ImportError as error:
-        raise DependencyError(
-            f"The module {name!r} of the HEAR API cannot be imported: {error}. Install it with "
-            "what it needs, or name another."
-        ) from error
     lacking = [function for function in _FUNCTIONS if not callable(getattr(api, function, None))]
     if lacking:
         raise UsageError(
@@ -159,7 +159,8 @@ def _import(name: str) -> Any:
 
 
 def _load_model(api: Any, name: str, model_file: str) -> Any:
-    model = api.load_model(model_file)
+    with _told(f"The module {name!r} cannot load its model from model_file {model_file!r}"):
+        model = api.load_model(model_file)
     for attribute in ("sample_rate", "timestamp_embedding_size"):
         if not isinstance(getattr(model, attribute, None), int):
             raise UsageError(
@@ -167,6 +168,25 @@ def _load_model(api: Any, name: str, model_file: str) -> Any:
                 "for. See https://hearbenchmark.com/hear-api.html."
             )
     return model
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell in one paragraph whatever somebody else's code raises."""
+    try:
+        yield
+    except PianobenchError:
+        raise
+    except ImportError as error:
+        raise DependencyError(
+            f"{what}: {error}. Install it with what it needs, or name another."
+        ) from error
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise PluginError(
+            f"{what}: {type(error).__name__}: {said}. Correct the module or its model_file, or "
+            "name another."
+        ) from error
 
 
 def _rate_hz(timestamps_ms: list[float]) -> float | None:

@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from pianobench import DependencyError, EncodingError, UsageError
-from pianobench.errors import CheckpointAbsentError
+from pianobench.errors import CheckpointAbsentError, PluginError
 from pianobench.forward import encode_waveform
 from pianobench.policy import choose_policy
 from pianobench.testing.audio_encoders import PROMISES, Trial
@@ -224,3 +224,43 @@ def test_what_is_no_module_of_the_api_is_refused(module: Callable[..., str]) -> 
         Hear(module="json").load("cpu")
     with pytest.raises(UsageError, match="no whole number 'sample_rate'"):
         Hear(module=module(("sample_rate = 16000", "rate = 16000"))).load("cpu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        (
+            "import torch\n",
+            "import torch:\n",
+            PluginError,
+            "module 'heard_.*' of the HEAR API cannot be imported: SyntaxError: ",
+        ),
+        ("import torch\n", "1 / 0\n", PluginError, "cannot be imported: ZeroDivisionError: div"),
+        (
+            "torch.manual_seed(5)",
+            "raise ValueError('two\\n  lines')",
+            PluginError,
+            r"'heard_.*' cannot load .* model_file '': ValueError: two lines\. Correct the module",
+        ),
+        (
+            "torch.manual_seed(5)",
+            "import nobody_has_this",
+            DependencyError,
+            "cannot load .*: No module named 'nobody_has_this'. Install",
+        ),
+        (
+            "torch.manual_seed(5)",
+            "from pianobench import UsageError; raise UsageError('as it is')",
+            UsageError,
+            "^as it is$",
+        ),
+    ],
+)
+def test_what_the_module_raises_is_told_in_one_paragraph(
+    old: str, new: str, error: type[Exception], said: str, module: Callable[..., str]
+) -> None:
+    encoder = Hear(module=module((old, new)))
+    with pytest.raises(error, match=said):
+        _ = encoder.sample_rate
+    with pytest.raises(error, match=said):
+        encoder.load("cpu")
