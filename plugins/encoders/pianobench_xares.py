@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,10 +18,11 @@ from pianobench import (
     Component,
     DependencyError,
     EncodingError,
+    PianobenchError,
     UsageError,
     hookimpl,
 )
-from pianobench.errors import CheckpointAbsentError
+from pianobench.errors import CheckpointAbsentError, PluginError
 from pianobench.untrained import draw_weights
 
 __all__ = ["Xares"]
@@ -88,6 +91,8 @@ class Xares(AudioEncoder):
             If there is no such file.
         DependencyError
             If the file imports what is not installed.
+        PluginError
+            If the file cannot be run, or the encoder not be made.
         UsageError
             If it holds no encoder, or several, or its weights cannot be drawn.
         EncodingError
@@ -177,7 +182,8 @@ def _make(file: str) -> Any:
             f"The file {file!r} has to hold one class with forward, {', '.join(_DECLARED)}; found: "
             f"{names}. Keep one encoder in the file."
         )
-    encoder = found[0]()
+    with _told(f"The class {found[0].__name__} of {file!r} cannot be made"):
+        encoder = found[0]()
     if not hasattr(encoder, "eval"):
         raise UsageError(
             f"{found[0].__name__} of {file!r} is no torch module, which X-ARES asks for. Derive it "
@@ -193,13 +199,25 @@ def _run(path: Path) -> Any:
         raise UsageError(f"The file {path} is no Python file. Name that of an encoder.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    try:
+    with _told(f"The encoder file {path} cannot be run"):
         spec.loader.exec_module(module)
-    except ImportError as error:
-        raise DependencyError(
-            f"The encoder file {path} cannot be run: {error}. Install what it imports."
-        ) from error
     return module
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell in one paragraph whatever somebody else's code raises."""
+    try:
+        yield
+    except PianobenchError:
+        raise
+    except ImportError as error:
+        raise DependencyError(f"{what}: {error}. Install what it imports.") from error
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise PluginError(
+            f"{what}: {type(error).__name__}: {said}. Correct the file, or name another."
+        ) from error
 
 
 def _declares(cls: type, attribute: str) -> bool:

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from pianobench import DependencyError, EncodingError, UsageError
-from pianobench.errors import CheckpointAbsentError
+from pianobench.errors import CheckpointAbsentError, PluginError
 from pianobench.forward import encode_waveform
 from pianobench.policy import choose_policy
 from pianobench.testing.audio_encoders import PROMISES, Trial
@@ -178,3 +178,38 @@ def test_what_is_no_encoder_file_is_refused(written: Callable[..., str], tmp_pat
     (tmp_path / "plain.py").write_text(plain)
     with pytest.raises(UsageError, match=r"SmallEncoder of .* is no torch module"):
         Xares(file=str(tmp_path / "plain.py")).load("cpu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        ("import torch\n", "import torch:\n", PluginError, r"\.py cannot be run: SyntaxError: "),
+        ("import torch\n", "1 / 0\n", PluginError, "cannot be run: ZeroDivisionError: division"),
+        (
+            "torch.manual_seed(5)",
+            "raise ValueError('two\\n  lines')",
+            PluginError,
+            r"SmallEncoder of .*\.py' cannot be made: ValueError: two lines\. Correct the file",
+        ),
+        (
+            "torch.manual_seed(5)",
+            "import nobody_has_this",
+            DependencyError,
+            "cannot be made: No module named 'nobody_has_this'. Install what",
+        ),
+        (
+            "torch.manual_seed(5)",
+            "from pianobench import UsageError; raise UsageError('as it is')",
+            UsageError,
+            "^as it is$",
+        ),
+    ],
+)
+def test_what_the_file_raises_is_told_in_one_paragraph(
+    old: str, new: str, error: type[Exception], said: str, written: Callable[..., str]
+) -> None:
+    encoder = Xares(file=written((old, new)))
+    with pytest.raises(error, match=said):
+        _ = encoder.sample_rate
+    with pytest.raises(error, match=said):
+        encoder.load("cpu")
