@@ -103,7 +103,7 @@ class BasicPitch(PretrainedEncoder):
         model, source = found.path.read_bytes(), found.source
         session = _start_session(model, self.checkpoint)
         if self.weights == "random":
-            model = shuffle_kernels(model, self.weights_seed)
+            model = shuffle_kernels(model, self.weights_seed, self.checkpoint)
             source = f"random, seed {self.weights_seed}"
             session = _start_session(model, self.checkpoint)
         return LoadedBasicPitch(session, model, source)
@@ -143,7 +143,7 @@ def _windows(waveform: Floats, count: int) -> Iterator[Floats]:
         yield padded[start : start + _WINDOW]
 
 
-def shuffle_kernels(model: bytes, seed: int) -> bytes:
+def shuffle_kernels(model: bytes, seed: int, name: str) -> bytes:
     """Shuffle the values of every learned convolution kernel of an ONNX model among themselves.
 
     Learned are the kernels that reach over both time and pitch; those of the constant-Q transform
@@ -154,6 +154,13 @@ def shuffle_kernels(model: bytes, seed: int) -> bytes:
     model : bytes
         The weights lie in it as raw float32.
     seed : int
+    name : str
+        Of the model, for messages.
+
+    Raises
+    ------
+    CheckpointError
+        If it holds no such kernel, or one that is not raw.
 
     References
     ----------
@@ -163,14 +170,23 @@ def shuffle_kernels(model: bytes, seed: int) -> bytes:
     random = np.random.default_rng(seed)
     shuffled = bytearray(model)
     whole = slice(0, len(model))
+    kernels: list[list[slice]] = []
     for graph in _fields(model, whole)[7]:
         for initializer in _fields(model, graph)[5]:
             fields = _fields(model, initializer)
             sizes, (element_type,) = fields[1], fields[2]
             if len(sizes) == 4 and min(sizes[2:]) > 1 and element_type == 1:
-                (raw,) = fields[9]
-                values = np.frombuffer(model[raw], dtype="<f4")
-                shuffled[raw] = random.permutation(values).tobytes()
+                kernels.append(fields[9])
+    # A model that keeps trained kernels must not pass for random.
+    if not kernels or not all(kernels):
+        raise CheckpointError(
+            f"The weights of the model {name!r} cannot be shuffled: of {len(kernels)} convolution "
+            f"kernels of float32 over time and pitch {sum(map(bool, kernels))} are stored as raw "
+            "data. Leave --weights random out, or name an .onnx file that stores them so."
+        )
+    for (raw,) in kernels:
+        values = np.frombuffer(model[raw], dtype="<f4")
+        shuffled[raw] = random.permutation(values).tobytes()
     return bytes(shuffled)
 
 

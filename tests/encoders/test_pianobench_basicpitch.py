@@ -130,7 +130,7 @@ def test_random_weights_follow_their_seed(loaded: LoadedBasicPitch) -> None:
 
 def test_shuffling_moves_the_learned_kernels_of_the_published_model_alone(model: Path) -> None:
     trained = model.read_bytes()
-    shuffled = shuffle_kernels(trained, 0)
+    shuffled = shuffle_kernels(trained, 0, "it")
     assert sorted(shuffled) == sorted(trained)
     moved = np.frombuffer(trained, np.uint8) != np.frombuffer(shuffled, np.uint8)
     # The convolutions of basic_pitch/models.py: channels out x in x time x pitch.
@@ -179,9 +179,31 @@ def test_shuffling_keeps_what_is_not_a_kernel_over_time_and_pitch(
     fixed = bytes([(9 << 3) + 1, *range(8), (10 << 3) + 5, *range(4)])  # of 64 and of 32 bits
     before = field(1, 8) + fixed
     after = field(8, b"its opset")
-    shuffled = shuffle_kernels(before + field(7, graph) + after, seed)
+    shuffled = shuffle_kernels(before + field(7, graph) + after, seed, "it")
     drawn = np.random.default_rng(seed).permutation(learned.ravel())
     assert shuffled == before + field(7, graph.replace(learned.tobytes(), drawn.tobytes())) + after
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ([tensor(np.ones((1, 1, 1, 9), "<f4"), "transform")], "of 0 .* 0 are stored"),
+        ([tensor(np.ones((2, 1, 3, 3), "<f2"), "half", element_type=10)], "of 0 .* 0 are stored"),
+        (
+            [
+                tensor(np.ones((2, 1, 3, 3), "<f4"), "kernel"),
+                b"".join(field(1, 2) for _ in range(4)) + field(2, 1) + field(4, bytes(64)),
+            ],
+            "of 2 .* 1 are stored",
+        ),
+    ],
+)
+def test_a_model_that_would_keep_trained_kernels_is_refused(
+    tensors: list[bytes], said: str
+) -> None:
+    graph = b"".join(field(5, each) for each in tensors)
+    with pytest.raises(CheckpointError, match=f"'my.onnx' cannot be shuffled: {said}"):
+        shuffle_kernels(field(7, graph), 0, "my.onnx")
 
 
 def test_a_file_of_the_same_weights_is_the_same_encoder(
