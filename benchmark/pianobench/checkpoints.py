@@ -12,16 +12,28 @@ import hashlib
 import json
 import pickle
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from logging import ERROR
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .errors import CheckpointAbsentError, CheckpointError, DependencyError
+from pydantic import BaseModel, ValidationError
 
-__all__ = ["Checkpoint", "digest_weights", "fill_weights", "find_checkpoint"]
+from .errors import CheckpointAbsentError, CheckpointError
+from .hub import download
+
+__all__ = [
+    "Checkpoint",
+    "digest_weights",
+    "fill_weights",
+    "find_checkpoint",
+    "name_few",
+    "read_configuration",
+    "read_json",
+]
+
+Configuration = TypeVar("Configuration", bound=BaseModel)
 
 _SAFE, _PICKLE = "model.safetensors", "pytorch_model.bin"
 _INDEX = f"{_SAFE}.index.json"
@@ -76,7 +88,7 @@ class Checkpoint:
 
     def _read_parts(self, index: Path) -> dict[str, Any]:
         tensors: dict[str, Any] = {}
-        places = _read_json(index).get("weight_map")
+        places = read_json(index).get("weight_map")
         if not isinstance(places, dict):
             raise CheckpointError(
                 f"{index} lists no weights (weight_map). Download it again, or name another folder."
@@ -125,15 +137,73 @@ def find_checkpoint(name: str) -> Checkpoint:
             "Name a folder that holds config.json and model.safetensors, or a model on the hub."
         )
 
-    config = _download(repository, revision or None, "config.json")
+    config = download(repository, revision or None, "config.json")
     # The hub's cache files a snapshot under its commit. Its other files are taken from the same
     # one, so that a checkpoint that is being replaced is never mixed.
     commit = None if config is None else config.parent.name
 
     def on_hub(file: str) -> Path | None:
-        return _download(repository, commit, file)
+        return download(repository, commit, file)
 
     return Checkpoint(name, f"{repository}@{commit}", _config(name, config), on_hub)
+
+
+def read_configuration(
+    kind: type[Configuration],
+    published: Mapping[str, Any],
+    checkpoint: str,
+    model: str,
+    may_lack: Iterable[str] = (),
+) -> Configuration:
+    """Read the part of a published configuration that decides what a model computes.
+
+    Parameters
+    ----------
+    kind : type of pydantic model
+        Its fields are the keys that are used; every one must be there.
+    published : mapping
+        Content of ``config.json``.
+    checkpoint, model : str
+        Their names, for messages.
+    may_lack : iterable of str
+        Keys that need not be there.
+
+    Raises
+    ------
+    CheckpointError
+        If a key is missing, or has a value that the model does not compute.
+    """
+    who = f"config.json of the checkpoint {checkpoint!r}"
+    lacking = [key for key in _lacking(kind, published) if key not in set(may_lack)]
+    if lacking:
+        raise CheckpointError(
+            f"{who} lacks {name_few(lacking)}: it is not a {model} configuration. Name a {model} "
+            "checkpoint."
+        )
+    try:
+        return kind.model_validate(published)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["loc"]:
+            where = ".".join(str(part) for part in first["loc"])
+            reason = f"{where} is {first['input']!r}: {reason}"
+        raise CheckpointError(
+            f"{who} cannot be used: {reason}. It is not a {model} this encoder knows."
+        ) from error
+
+
+def _lacking(kind: type[BaseModel], published: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key, field in kind.model_fields.items():
+        inner, given = field.annotation, published.get(key)
+        if key not in published:
+            found.append(key)
+        elif (
+            isinstance(inner, type) and issubclass(inner, BaseModel) and isinstance(given, Mapping)
+        ):
+            found += [f"{key}.{lacked}" for lacked in _lacking(inner, given)]
+    return found
 
 
 def fill_weights(
@@ -177,7 +247,7 @@ def fill_weights(
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
         ],
     }
-    found = [f"{fault} {_few(keys)}" for fault, keys in faults.items() if keys]
+    found = [f"{fault} {name_few(keys)}" for fault, keys in faults.items() if keys]
     if found:
         raise CheckpointError(
             f"The checkpoint {name!r} does not fit the model {type(module).__name__} of "
@@ -207,7 +277,8 @@ def digest_weights(module: Any, configuration: Mapping[str, Any]) -> str:
     return sha256.hexdigest()
 
 
-def _few(keys: list[str]) -> str:
+def name_few(keys: Sequence[str]) -> str:
+    """Name the first few, and count the rest."""
     more = f" and {len(keys) - _NAMED_AT_MOST} more" if len(keys) > _NAMED_AT_MOST else ""
     return ", ".join(keys[:_NAMED_AT_MOST]) + more
 
@@ -218,10 +289,17 @@ def _config(name: str, path: Path | None) -> Mapping[str, Any]:
             f"The checkpoint {name!r} has no config.json, so that its architecture is not known. "
             "Name the folder that holds it, or another checkpoint."
         )
-    return _read_json(path)
+    return read_json(path)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or is no object.
+    """
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -268,56 +346,3 @@ def _read_pickle(path: Path) -> dict[str, Any]:
             f"with {_SAFE}."
         )
     return read
-
-
-def _download(repository: str, revision: str | None, file: str) -> Path | None:
-    """One file of a model on the hub, from its cache if there is no network."""
-    try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            HFValidationError,
-            LocalEntryNotFoundError,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-        )
-        from huggingface_hub.utils import logging
-    except ImportError as error:
-        raise DependencyError(
-            f"The checkpoint {repository!r} lies on the Hugging Face hub, and huggingface-hub is "
-            'not installed: pip install "pianobench[models]"'
-        ) from error
-    # It reports each of its attempts; what they come to is said once, below.
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(ERROR)
-    try:
-        return Path(hf_hub_download(repository, file, revision=revision))
-    except HFValidationError as error:
-        raise CheckpointAbsentError(
-            f"The name {repository!r} cannot be one of a model on the hub: {error} Name a folder, "
-            "or a model as org/model."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise CheckpointAbsentError(
-            f"The model {repository!r} has no revision {revision!r}. Name a branch, tag or commit "
-            "that it has."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise CheckpointAbsentError(
-            f"There is no model {repository!r} on the hub, or it may not be read without a token: "
-            "see `hf auth login`."
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise CheckpointAbsentError(
-            f"The checkpoint {repository!r} cannot be downloaded and was not downloaded before "
-            f"({file}): the hub cannot be reached. Connect, or name a folder that holds it."
-        ) from error
-    except EntryNotFoundError:
-        return None
-    except OSError as error:
-        raise CheckpointAbsentError(
-            f"The checkpoint {repository!r} cannot be downloaded ({file}): {error}. Check the "
-            "network and the disk, or name a folder that holds it."
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)

@@ -37,7 +37,7 @@ from .record import data_record, protocol_record
 from .render import Rendered, render_clips
 from .result import ComponentRecord, Result, predictions_name, save, writing
 from .split import load_split
-from .values import Corpus
+from .values import Corpus, Split
 
 __all__ = ["Workplace", "run"]
 
@@ -76,14 +76,8 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
     with writing(workplace.results, plan.name) as folder:
         registry.hook.bench_run_started(config=plan.config.model_dump(mode="json"))
         with _timed(timings, "load"):
-            corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
-            # Every score needs passages: better to learn that now than after fitting.
-            corpus.group("passage")
+            corpus, splits = _load(plan, workplace)
             data = data_record(corpus)
-            splits = {
-                protocol: load_split(corpus, protocol, plan.dataset)
-                for protocol in plan.config.protocols or ()
-            }
         with _timed(timings, "render"):
             waveforms = _render(plan, corpus, workplace)
         with _timed(timings, "encode"):
@@ -141,6 +135,17 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         save(result, folder)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
+
+
+def _load(plan: Plan, workplace: Workplace) -> tuple[Corpus, dict[str, Split]]:
+    """Read the corpus, and its folds by protocol."""
+    corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
+    # Every score needs passages: better to learn that now than after fitting.
+    corpus.group("passage")
+    return corpus, {
+        protocol: load_split(corpus, protocol, plan.dataset)
+        for protocol in plan.config.protocols or ()
+    }
 
 
 def _require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:

@@ -81,7 +81,7 @@ class _Blocker:
         self,
         fullname: str,
         path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol of finders
-        target: ModuleType | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002 - as above
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] in _NOT_WANTED:
             raise ModuleNotFoundError(f"{fullname} is not wanted here", name=fullname)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,18 +11,18 @@ from pydantic import NonNegativeInt, PositiveFloat
 from pianobench import (
     AudioEncoder,
     Component,
-    DependencyError,
     EncodingError,
-    PianobenchError,
     UsageError,
     hookimpl,
 )
-from pianobench.errors import CheckpointAbsentError, PluginError
+from pianobench.errors import CheckpointAbsentError
+from pianobench.foreign import told
 from pianobench.untrained import draw_weights
 
 __all__ = ["Hear"]
 
 _FUNCTIONS = ("load_model", "get_timestamp_embeddings")
+_REMEDY = "Correct the module or its model_file, or name another."
 _TRIED_S = 4.0
 # Timestamps may be rounded to whole milliseconds.
 _EVEN_MS = 1.0
@@ -147,7 +145,7 @@ def _import(name: str) -> Any:
             "The encoder hear has no model of its own. Name an installed module of the HEAR API "
             "after a colon, such as hear:hearbaseline.torch."
         )
-    with _told(f"The module {name!r} of the HEAR API cannot be imported"):
+    with told(f"The module {name!r} of the HEAR API cannot be imported", _REMEDY):
         api = importlib.import_module(name)
     lacking = [function for function in _FUNCTIONS if not callable(getattr(api, function, None))]
     if lacking:
@@ -159,7 +157,7 @@ def _import(name: str) -> Any:
 
 
 def _load_model(api: Any, name: str, model_file: str) -> Any:
-    with _told(f"The module {name!r} cannot load its model from model_file {model_file!r}"):
+    with told(f"The module {name!r} cannot load its model from model_file {model_file!r}", _REMEDY):
         model = api.load_model(model_file)
     for attribute in ("sample_rate", "timestamp_embedding_size"):
         if not isinstance(getattr(model, attribute, None), int):
@@ -168,25 +166,6 @@ def _load_model(api: Any, name: str, model_file: str) -> Any:
                 "for. See https://hearbenchmark.com/hear-api.html."
             )
     return model
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Tell in one paragraph whatever somebody else's code raises."""
-    try:
-        yield
-    except PianobenchError:
-        raise
-    except ImportError as error:
-        raise DependencyError(
-            f"{what}: {error}. Install it with what it needs, or name another."
-        ) from error
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise PluginError(
-            f"{what}: {type(error).__name__}: {said}. Correct the module or its model_file, or "
-            "name another."
-        ) from error
 
 
 def _rate_hz(timestamps_ms: list[float]) -> float | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,18 +14,18 @@ from pydantic import NonNegativeInt, PositiveFloat
 from pianobench import (
     AudioEncoder,
     Component,
-    DependencyError,
     EncodingError,
-    PianobenchError,
     UsageError,
     hookimpl,
 )
-from pianobench.errors import CheckpointAbsentError, PluginError
+from pianobench.errors import CheckpointAbsentError
+from pianobench.foreign import told
 from pianobench.untrained import draw_weights
 
 __all__ = ["Xares"]
 
 _DECLARED = ("sampling_rate", "output_dim", "hop_size_in_ms")
+_REMEDY = "Correct the file, or name another."
 _TRIED_S = (2.0, 4.0)
 
 
@@ -182,7 +180,7 @@ def _make(file: str) -> Any:
             f"The file {file!r} has to hold one class with forward, {', '.join(_DECLARED)}; found: "
             f"{names}. Keep one encoder in the file."
         )
-    with _told(f"The class {found[0].__name__} of {file!r} cannot be made"):
+    with told(f"The class {found[0].__name__} of {file!r} cannot be made", _REMEDY):
         encoder = found[0]()
     if not hasattr(encoder, "eval"):
         raise UsageError(
@@ -199,25 +197,9 @@ def _run(path: Path) -> Any:
         raise UsageError(f"The file {path} is no Python file. Name that of an encoder.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    with _told(f"The encoder file {path} cannot be run"):
+    with told(f"The encoder file {path} cannot be run", _REMEDY):
         spec.loader.exec_module(module)
     return module
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Tell in one paragraph whatever somebody else's code raises."""
-    try:
-        yield
-    except PianobenchError:
-        raise
-    except ImportError as error:
-        raise DependencyError(f"{what}: {error}. Install what it imports.") from error
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise PluginError(
-            f"{what}: {type(error).__name__}: {said}. Correct the file, or name another."
-        ) from error
 
 
 def _declares(cls: type, attribute: str) -> bool:

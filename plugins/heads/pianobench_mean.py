@@ -34,8 +34,8 @@ class Mean(Head):
         self,
         x: NDArray[np.float64],  # noqa: ARG002 - the contract of a head
         y: NDArray[np.float64],
-        groups: NDArray[np.str_],  # noqa: ARG002
-        seed: int,  # noqa: ARG002
+        groups: NDArray[np.str_],  # noqa: ARG002 - as above
+        seed: int,  # noqa: ARG002 - as above
         sample_weight: NDArray[np.float64] | None = None,
     ) -> ConstantPredictor:
         """Average the labels, shape (clips, dimensions), over the clips."""

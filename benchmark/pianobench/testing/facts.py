@@ -56,7 +56,7 @@ def is_rebuilt_from_its_options(component: Component) -> None:
 def travels_to_other_processes(component: Component) -> None:
     """Pickle, and arrive equal."""
     # What is unpickled here was pickled on the same line.
-    arrived = pickle.loads(pickle.dumps(component))  # noqa: S301
+    arrived = pickle.loads(pickle.dumps(component))  # noqa: S301 - it was pickled here
     require(arrived == component, f"Pickled and unpickled it is {arrived!r}, not {component!r}.")
 
 

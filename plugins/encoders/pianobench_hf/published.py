@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from pianobench import CheckpointError
-from pianobench.checkpoints import Checkpoint, find_checkpoint
+from pianobench.checkpoints import Checkpoint, find_checkpoint, read_json
 from pianobench.errors import CheckpointAbsentError
 
 from .codecs import Dac, Encodec, Mimi
@@ -110,10 +109,10 @@ def _preprocessor(checkpoint: Checkpoint) -> dict[str, Any]:
     """Read the settings of the feature extractor, on its own or within a processor's."""
     path = checkpoint.file("preprocessor_config.json")
     if path is not None:
-        settings = _read_json(path)
+        settings = read_json(path)
     else:
         path = checkpoint.file("processor_config.json")
-        settings = {} if path is None else _read_json(path).get("feature_extractor", {})
+        settings = {} if path is None else read_json(path).get("feature_extractor", {})
     if "sampling_rate" not in settings:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name!r} does not tell its sample rate: neither "
@@ -122,16 +121,6 @@ def _preprocessor(checkpoint: Checkpoint) -> dict[str, Any]:
             "name another checkpoint."
         )
     return settings
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        read_settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"Cannot read {path}: {error}. Download it again.") from error
-    if not isinstance(read_settings, dict):
-        raise CheckpointError(f"{path} does not hold a JSON object. Download it again.")
-    return read_settings
 
 
 def _without_precision(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from pianobench import CheckpointError
+from pianobench.checkpoints import name_few
 
 from .family import Family
 from .library import import_transformers, quiet
 from .published import Published
 
 __all__ = ["draw_model", "load_model"]
-
-_NAMED_AT_MOST = 3
 
 
 def load_model(published: Published) -> Any:
@@ -65,7 +64,7 @@ def load_model(published: Published) -> Any:
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
         ],
     }
-    found = [f"{fault} {_few(keys)}" for fault, keys in faults.items() if keys]
+    found = [f"{fault} {name_few(keys)}" for fault, keys in faults.items() if keys]
     if found:
         raise CheckpointError(
             f"The checkpoint {name!r} does not fit {model_class.__name__}: {'; '.join(found)}. It "
@@ -98,8 +97,3 @@ def _prepared(model: Any, family: Family) -> Any:
 
 def _used(keys: Iterable[str], family: Family) -> list[str]:
     return sorted(key for key in keys if not key.startswith(family.unused or ("\0",)))
-
-
-def _few(keys: list[str]) -> str:
-    more = f" and {len(keys) - _NAMED_AT_MOST} more" if len(keys) > _NAMED_AT_MOST else ""
-    return ", ".join(keys[:_NAMED_AT_MOST]) + more

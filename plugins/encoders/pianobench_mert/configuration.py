@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
 from pianobench import CheckpointError
+from pianobench.checkpoints import read_configuration
 
 __all__ = ["PUBLISHED", "Configuration"]
 
@@ -78,30 +79,14 @@ class Configuration(BaseModel):
         CheckpointError
             If it lacks a key, or asks for something else than MERT.
         """
-        who = f"config.json of the checkpoint {checkpoint!r}"
         model_type = published.get("model_type")
         if model_type not in _MODEL_TYPES:
             raise CheckpointError(
-                f"{who} is of a model of type {model_type!r}; a MERT's is one of "
-                f"{', '.join(_MODEL_TYPES)}. Name a MERT checkpoint, or try the encoder hf."
+                f"config.json of the checkpoint {checkpoint!r} is of a model of type "
+                f"{model_type!r}; a MERT's is one of {', '.join(_MODEL_TYPES)}. Name a MERT "
+                "checkpoint, or try the encoder hf."
             )
-        lacking = [key for key in cls.model_fields if key not in published.keys() | _MAY_LACK]
-        if lacking:
-            raise CheckpointError(
-                f"{who} lacks {', '.join(lacking[:4])}: it is not a MERT configuration. Name a "
-                "MERT checkpoint."
-            )
-        try:
-            return cls.model_validate(published)
-        except ValidationError as error:
-            first = error.errors()[0]
-            reason = first["msg"].removeprefix("Value error, ")
-            if first["loc"]:
-                where = ".".join(str(part) for part in first["loc"])
-                reason = f"{where} is {first['input']!r}: {reason}"
-            raise CheckpointError(
-                f"{who} cannot be used: {reason}. It is not a MERT this encoder knows."
-            ) from error
+        return read_configuration(cls, published, checkpoint, "MERT", _MAY_LACK)
 
 
 PUBLISHED = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from pianobench import CheckpointError
+from pianobench.checkpoints import read_configuration
 
 __all__ = ["Configuration"]
 
@@ -73,23 +73,4 @@ class Configuration(BaseModel):
         CheckpointError
             If it lacks a key, or asks for something else than MuQ.
         """
-        lacking = [key for key in cls.model_fields if key not in published]
-        for part in ("stat", "w2v2_config"):
-            fields = cls.model_fields[part].annotation.model_fields  # type: ignore[union-attr] # both are models
-            given = published.get(part)
-            if isinstance(given, Mapping):
-                lacking += [f"{part}.{key}" for key in fields if key not in given]
-        if lacking:
-            raise CheckpointError(
-                f"config.json of the checkpoint {checkpoint!r} lacks {', '.join(lacking[:4])}: it "
-                "is not a MuQ configuration. Name a MuQ checkpoint."
-            )
-        try:
-            return cls.model_validate(published)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "config.json"
-            raise CheckpointError(
-                f"config.json of the checkpoint {checkpoint!r} cannot be used: {where} is "
-                f"{first['input']!r}: {first['msg']}. It is not a MuQ this encoder knows."
-            ) from error
+        return read_configuration(cls, published, checkpoint, "MuQ")
