@@ -18,7 +18,8 @@ from safetensors.numpy import load_file
 
 from pianobench import store as store_module
 from pianobench.errors import StoreError
-from pianobench.store import FeatureStore, Row, namespace_digest
+from pianobench.namespace import namespace_digest
+from pianobench.store import FeatureStore, Row
 
 ENCODER = {"encoder": {"name": "mel", "options": {"bands": 128}}, "pooling": "mean"}
 
@@ -104,8 +105,8 @@ def test_any_change_of_the_description_is_another_namespace(tmp_path: Path) -> N
 def test_what_is_known_of_the_encoder_is_kept_beside_the_values(
     store: FeatureStore, tmp_path: Path
 ) -> None:
-    assert store.provenance() == {}
-    store.keep_provenance({"source": "folder", "signals": {"click": {"std": 0.5}}})
+    assert store.namespace.provenance() == {}
+    store.namespace.keep_provenance({"source": "folder", "signals": {"click": {"std": 0.5}}})
     again = FeatureStore(tmp_path, ENCODER)
     assert again.provenance() == {"source": "folder", "signals": {"click": {"std": 0.5}}}
     assert (again.keys, store.digest) == ([], again.digest)

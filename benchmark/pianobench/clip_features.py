@@ -1,10 +1,14 @@
-"""Clips through an encoder and a pooling: what enters is a source, what leaves is its row."""
+"""Clips through an encoder: what enters is a source, what leaves is its row.
+
+A `Row` holds what a pooling makes of every layer; a `FrameRow`, for poolings that are learned
+later, the frames of the layers that are asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,7 @@ from .batch import Loaded
 from .components import AudioEncoder, Pooling, ScoreEncoder
 from .errors import EncodingError, PianobenchError, PluginError
 from .forward import States, encode_waveform, encode_waveforms
+from .frame_store import FrameRow
 from .policy import Policy
 from .pooling import pool
 from .sources import NoteSource, WaveformSource
@@ -21,11 +26,16 @@ from .values import Clip, Frames
 
 __all__ = [
     "encode_notes",
+    "encode_notes_frames",
+    "encode_waveform_frames",
     "encode_waveform_source",
     "encode_waveform_sources",
+    "encode_waveform_sources_frames",
     "forget_loaded",
     "load_encoder",
 ]
+
+R = TypeVar("R")
 
 
 def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) -> Row:
@@ -68,17 +78,80 @@ def encode_waveform_sources(
         In order of completion; what `encode_waveform_source` would raise is the outcome, so that
         one bad clip does not cost the others.
     """
+    return _share_batches(encoder, policy, sources, None, partial(_row, pooling))
+
+
+def encode_notes_frames(
+    encoder: ScoreEncoder, layers: Sequence[int], source: NoteSource
+) -> FrameRow:
+    """Encode a clip of notes, and keep the frames of some layers.
+
+    Raises
+    ------
+    EncodingError
+        If the encoder fails, or returns something other than it promises.
+    """
+    frames = _frames_of_notes(encoder, source.clip)
+    kept = {layer: frames.values[layer] for layer in layers}
+    return FrameRow(source.key, kept, frames.times_s, frames.levels)
+
+
+def encode_waveform_frames(
+    encoder: AudioEncoder, layers: Sequence[int], policy: Policy, source: WaveformSource
+) -> FrameRow:
+    """Encode a clip of audio up to the last of some layers, and keep their frames.
+
+    Raises
+    ------
+    AudioError
+        If the waveform cannot be read or used.
+    EncodingError
+        If the encoder fails, or returns something other than it promises.
+    """
+    waveform = source.waveform(encoder.sample_rate)
+    loaded = load_encoder(encoder, policy.device)
+    states = encode_waveform(encoder, loaded, waveform, policy, max(layers))
+    return _frame_row(layers, source, states)
+
+
+def encode_waveform_sources_frames(
+    encoder: AudioEncoder,
+    layers: Sequence[int],
+    policy: Policy,
+    sources: Sequence[WaveformSource],
+) -> Iterator[tuple[int, FrameRow | PianobenchError]]:
+    """Encode clips of audio that share batches, and keep the frames of some layers.
+
+    Yields
+    ------
+    index, outcome
+        As of `encode_waveform_sources`.
+    """
+    return _share_batches(encoder, policy, sources, max(layers), partial(_frame_row, layers))
+
+
+def _share_batches(
+    encoder: AudioEncoder,
+    policy: Policy,
+    sources: Sequence[WaveformSource],
+    last_layer: int | None,
+    make_row: Callable[[WaveformSource, States], R],
+) -> Iterator[tuple[int, R | PianobenchError]]:
     readers = [partial(source.waveform, encoder.sample_rate) for source in sources]
     loaded = load_encoder(encoder, policy.device)
-    for index, states in encode_waveforms(encoder, loaded, readers, policy):
+    for index, states in encode_waveforms(encoder, loaded, readers, policy, last_layer):
         if isinstance(states, PianobenchError):
             yield index, states
             continue
         try:
-            outcome: Row | PianobenchError = _row(pooling, sources[index], states)
+            outcome: R | PianobenchError = make_row(sources[index], states)
         except PianobenchError as error:
             outcome = error
         yield index, outcome
+
+
+def _frame_row(layers: Sequence[int], source: WaveformSource, states: States) -> FrameRow:
+    return FrameRow(source.key, {k: states.layers[k] for k in layers}, states.times_s, {})
 
 
 def _row(pooling: Pooling, source: WaveformSource, states: States) -> Row:

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -207,12 +208,32 @@ class Pooling(Component):
 
     kind: ClassVar[str] = "pooling"
 
+    @property
+    def learned(self) -> bool:
+        """Whether it is trained with the head, and does not pool alone."""
+        return type(self).pool is Pooling.pool
+
     def pool(self, frames: Frames) -> Floats:
         """Pool one clip, its chunks already joined, to shape (layers, width_out)."""
         raise NotImplementedError
 
     def network(self, width: int) -> Any:
-        """Return a torch module of (values, mask, levels), trained with the head per fold."""
+        """Return a torch module, not yet trained; it is trained with the head, fold by fold.
+
+        Parameters
+        ----------
+        width : int
+            Of the frames: chosen layers are side by side, or averaged.
+
+        Returns
+        -------
+        torch.nn.Module
+            Of ``values`` (float32, shape (clips, frames, width), standardised), ``mask`` (bool,
+            shape (clips, frames), False where a clip has ended and there is only padding) and
+            ``levels`` (dict of str to int64, shape (clips, frames), as in `Frames`); it returns
+            (clips, any width). What it makes of a clip depends neither on the padding nor on the
+            other clips.
+        """
         raise NotImplementedError
 
 
@@ -282,6 +303,12 @@ class NetworkHead(Head):
     """Most passes over the training part."""
     patience: PositiveInt = 15
     """Passes without a better validation R2 after which training stops."""
+    gradient_norm: PositiveFloat | None = None
+    """Gradients longer than this are shortened to it; recurrent networks need a bound."""
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which the step size shrinks every `decay_steps` steps."""
+    decay_steps: PositiveInt = 3000
+    """Steps between two such factors."""
     standardise_labels: bool = True
     """False trains on the labels as they are, as the study did. Their spread is small, so that
     what the initial weights made of unseen music is then hardly ever unlearned."""

@@ -1,6 +1,7 @@
 """Folds and seeds to out-of-fold predictions.
 
-What enters: features [clip, feature], a corpus, a split and a head. What leaves: one prediction
+What enters: features [clip, feature], or sequences of frames with a pooling that is learned, a
+corpus, a split and a head. What leaves: one prediction
 per seed, clip and dimension, each made by a model that never saw the clip's fold. Whatever a head
 selects, it selects inside the training part, with an inner split that keeps the protocol's unit
 whole (of `unseen`, the passage).
@@ -20,6 +21,7 @@ from .components import Head, NetworkHead, Predictor
 from .errors import PianobenchError, PluginError, StatisticsError, UsageError
 from .parallel import run_where_it_pays
 from .progress import track
+from .sequences import Sequences
 from .split import inner_groups
 from .training import train_network
 from .values import Corpus, Fold, Split
@@ -53,7 +55,7 @@ class _Material:
     """What every model of a run is fitted from."""
 
     head: Head
-    x: NDArray[np.float64]
+    x: NDArray[np.float64] | Sequences
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
     peek: bool
@@ -71,7 +73,7 @@ class _Member:
 
 def evaluate(
     head: Head,
-    x: NDArray[np.float64],
+    x: NDArray[np.float64] | Sequences,
     corpus: Corpus,
     splits: Sequence[Split],
     seeds: tuple[int, ...],
@@ -84,7 +86,7 @@ def evaluate(
     Parameters
     ----------
     head : Head
-    x : array, shape (clips, features)
+    x : array, shape (clips, features), or Sequences
     corpus : Corpus
     splits : sequence of Split
         Their models are fitted side by side.
@@ -107,7 +109,7 @@ def evaluate(
     UsageError
         If `test-fold` is asked of a head that has no early stopping.
     """
-    if not np.isfinite(x).all():
+    if isinstance(x, np.ndarray) and not np.isfinite(x).all():
         clip, feature = np.argwhere(~np.isfinite(x))[0]
         raise StatisticsError(
             f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The encoder "
@@ -182,13 +184,19 @@ def _fit_and_predict(
     x, y, groups = material.x[train], material.y[train], member.groups[train]
     weight = material.weight[train] / material.weight[train].mean()
     x_test = material.x[test]
-    predictor: Predictor
     if isinstance(head, NetworkHead):
         peeked = (x_test, material.y[test]) if material.peek else None
-        predictor = train_network(head, x, y, groups, member.seed, weight, validation=peeked)
+        network = train_network(head, x, y, groups, member.seed, weight, validation=peeked)
+        returned, chosen = network.predict(x_test), network.selected
+    elif isinstance(x, Sequences) or isinstance(x_test, Sequences):
+        raise UsageError(
+            f"The pooling is learned together with the head, and the "
+            f"head {head.name!r} is not trained by gradient. Choose a network head such as mlp."
+        )
     else:
         predictor = _fit(head, x, y, groups, member, weight)
-    predicted = np.asarray(predictor.predict(x_test), dtype=np.float64)
+        returned, chosen = predictor.predict(x_test), getattr(predictor, "selected", {})
+    predicted = np.asarray(returned, dtype=np.float64)
     expected = (len(x_test), y.shape[1])
     if predicted.shape != expected or not np.isfinite(predicted).all():
         raise StatisticsError(
@@ -196,4 +204,4 @@ def _fit_and_predict(
             f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
             f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
         )
-    return predicted, dict(getattr(predictor, "selected", {}))
+    return predicted, dict(chosen)

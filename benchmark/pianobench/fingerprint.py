@@ -124,8 +124,8 @@ def fingerprint_pooling(pooling: Pooling) -> str:
         pooled = pool(pooling, Frames(values, index / 10, levels))
     except NotImplementedError as error:
         raise UsageError(
-            f"The pooling {pooling.name!r} is learned; features that are stored ahead of training "
-            "need one that is not, such as mean."
+            f"The pooling {pooling.name!r} is learned, so it makes nothing of frames before it is "
+            "trained with a head. Use it in a run, or choose one that is not, such as mean."
         ) from error
     return _digest([pooled])
 

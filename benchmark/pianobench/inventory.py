@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StoreError, UsageError
-from .store import DESCRIPTION, PROVENANCE, SHARD, read_header
+from .namespace import DESCRIPTION, PROVENANCE
+from .store import SHARD, read_header
 
 __all__ = [
     "StoredNamespace",

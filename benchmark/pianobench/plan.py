@@ -77,7 +77,8 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     UnknownNameError
         For a component, option or protocol that does not exist, with the nearest that does.
     UsageError
-        For options or layers that cannot be used, or a renderer for an encoder of notes.
+        For options or layers that cannot be used, a renderer for an encoder of notes, or a learned
+        pooling with a head that is not trained by gradient.
     """
     dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
     encoder = _create_encoder(config.encoder, registry)
@@ -86,6 +87,12 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     pooling = create_pooling(registry, pooled.name, pooled.options)
     headed = config.head or Choice(name=encoder.default_head)
     head = registry.create(Head, "head", headed.name, headed.options)
+    if pooling.learned and not isinstance(head, NetworkHead):
+        raise UsageError(
+            f"The pooling {pooling.name!r} is learned together with the head, and the head "
+            f"{head.name!r} is not trained by gradient. Choose a network head such as mlp, or "
+            "another pooling, such as mean."
+        )
     protocols = config.protocols or (SLOW_PROTOCOLS if head.slow else QUICK_PROTOCOLS)
     for protocol in protocols:
         if protocol not in PROTOCOLS:

@@ -54,7 +54,7 @@ def create_pooling(
     UnknownNameError
         For a pooling or an option that does not exist.
     UsageError
-        If a part is named twice, or two parts have an option of the same name.
+        If a part is named twice or learned, or two parts have an option of the same name.
     """
     names = [part.strip() for part in name.split("+")]
     if len(names) == 1:
@@ -74,14 +74,19 @@ def create_pooling(
     unknown = sorted(set(given) - set(owner))
     if unknown:
         raise UnknownNameError(f"option of pooling {name!r}", unknown[0], owner)
-    return JoinedPooling(
-        parts=tuple(
-            registry.create(
-                Pooling, "pooling", part, {k: v for k, v in given.items() if owner[k] == part}
-            )
-            for part in names
+    parts = tuple(
+        registry.create(
+            Pooling, "pooling", part, {k: v for k, v in given.items() if owner[k] == part}
         )
+        for part in names
     )
+    learned = [part.name for part in parts if part.learned]
+    if learned:
+        raise UsageError(
+            f"The pooling {learned[0]!r} is learned and cannot be joined with others, as {name!r} "
+            "asks. Use it alone."
+        )
+    return JoinedPooling(parts=parts)
 
 
 def pool(pooling: Pooling, frames: Frames) -> NDArray[np.floating[Any]]:

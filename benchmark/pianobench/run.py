@@ -20,6 +20,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .components import (
     AudioEncoder,
     Component,
@@ -29,6 +32,7 @@ from .corpus import load_corpus
 from .encode import Encoded, encode_corpus
 from .errors import PluginError, UsageError
 from .evaluate import evaluate
+from .frame_encoding import EncodedFrames, encode_frames
 from .parallel import usable_cores
 from .plan import Plan
 from .plugins import Registry
@@ -36,6 +40,7 @@ from .predictions import write_predictions
 from .record import data_record, protocol_record
 from .render import Rendered, render_clips
 from .result import ComponentRecord, Result, predictions_name, save, writing
+from .sequences import Sequences
 from .split import load_split
 from .values import Corpus, Split
 
@@ -81,20 +86,11 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         with _timed(timings, "render"):
             waveforms = _render(plan, corpus, workplace)
         with _timed(timings, "encode"):
-            encoded = encode_corpus(
-                plan.encoder,
-                corpus,
-                plan.pooling,
-                plan.layers,
-                waveforms=waveforms,
-                policy=plan.policy(workplace.device),
-                cache=workplace.cache,
-                jobs=workplace.jobs,
-            )
+            encoded, features = _encode(plan, corpus, waveforms, workplace)
         fit = partial(
             evaluate,
             plan.head,
-            encoded.features(plan.config.merge),
+            features,
             corpus,
             list(splits.values()),
             plan.config.seeds,
@@ -177,7 +173,24 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
     )
 
 
-def _records(plan: Plan, encoded: Encoded) -> dict[str, ComponentRecord]:
+def _encode(
+    plan: Plan, corpus: Corpus, waveforms: Mapping[str, Rendered] | None, workplace: Workplace
+) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Sequences]:
+    """Encode to pooled features, or to sequences for a pooling that is learned."""
+    where: dict[str, Any] = {
+        "waveforms": waveforms,
+        "policy": plan.policy(workplace.device),
+        "cache": workplace.cache,
+        "jobs": workplace.jobs,
+    }
+    if plan.pooling.learned:
+        frames = encode_frames(plan.encoder, corpus, plan.layers, **where)
+        return frames, Sequences(plan.pooling, frames.paths, plan.config.merge)
+    encoded = encode_corpus(plan.encoder, corpus, plan.pooling, plan.layers, **where)
+    return encoded, encoded.features(plan.config.merge)
+
+
+def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:
     facts: dict[str, dict[str, Any]] = {
         "encoder": {
             "fingerprint": encoded.fingerprint,

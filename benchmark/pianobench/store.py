@@ -11,19 +11,17 @@ replaces small shards by large ones; a shard is deleted only after all of its ro
 elsewhere, and a reader that had listed it lists again.
 
 Beside the shards lie ``namespace.json``, the description, and ``provenance.json``: what the first
-run knew of the encoder and no value depends on.
+run knew of the encoder and no value depends on (`pianobench.namespace`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,26 +31,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .errors import StoreError
+from .namespace import Namespace, remove_abandoned, replace_file, storing
 
-__all__ = [
-    "DESCRIPTION",
-    "PROVENANCE",
-    "SHARD",
-    "FeatureStore",
-    "Row",
-    "ShardHeader",
-    "namespace_digest",
-    "read_header",
-]
+__all__ = ["SHARD", "FeatureStore", "Row", "ShardHeader", "read_header"]
 
 SHARD_ROWS = 256
-FORMAT = 1
-DESCRIPTION = "namespace.json"
-PROVENANCE = "provenance.json"
 SHARD = ".safetensors"
-_TEMPORARY = ".tmp"
-# Writing a shard takes seconds: an older temporary file belongs to a run that was killed.
-_ABANDONED_AFTER_S = 3600.0
 _ATTEMPTS = 10
 
 Floats = NDArray[np.floating[Any]]
@@ -68,12 +52,6 @@ class Row(NamedTuple):
 class _Place(NamedTuple):
     shard: str
     row: int
-
-
-def namespace_digest(description: Mapping[str, Any]) -> str:
-    """SHA-256 of a description as canonical JSON, together with the version of the format."""
-    text = json.dumps([FORMAT, description], sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ShardHeader(NamedTuple):
@@ -112,14 +90,15 @@ class FeatureStore:
 
     Attributes
     ----------
+    namespace : Namespace
     digest : str
         Of the description; the name of the folder.
     """
 
     def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
-        self.digest = namespace_digest(description)
-        self._description = dict(description)
-        self._folder = root / self.digest
+        self.namespace = Namespace(root, description)
+        self.digest = self.namespace.digest
+        self._folder = self.namespace.folder
         self._headers: dict[str, tuple[str, ...]] = {}
         self._damaged: dict[str, str] = {}
 
@@ -148,31 +127,6 @@ class FeatureStore:
         """
         for start in range(0, len(rows), SHARD_ROWS):
             self._write_shard(rows[start : start + SHARD_ROWS])
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what `keep_provenance` kept; nothing where it is absent or cannot be read."""
-        try:
-            kept = json.loads((self._folder / PROVENANCE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return kept if isinstance(kept, dict) else {}
-
-    def keep_provenance(self, provenance: Mapping[str, Any]) -> None:
-        """Keep what is known of the encoder beside the values.
-
-        Parameters
-        ----------
-        provenance : mapping
-            As JSON holds it.
-
-        Raises
-        ------
-        StoreError
-            If the folder cannot be written.
-        """
-        with _storing(self._folder):
-            self._describe()
-            _replace_json(self._folder / PROVENANCE, provenance)
 
     def read(
         self, keys: Sequence[str], layers: Sequence[int] | None = None
@@ -215,10 +169,7 @@ class FeatureStore:
         StoreError
             If the folder cannot be written. What was stored stays.
         """
-        for path in self._folder.glob(f"*{_TEMPORARY}"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-                    path.unlink()
+        remove_abandoned(self._folder)
         index = self._index()
         small = {name for name, keys in self._headers.items() if len(keys) < SHARD_ROWS}
         replaced = small if len(small) > 1 else set()
@@ -229,7 +180,7 @@ class FeatureStore:
             self._write_shard(
                 [Row(key, [layers[k][row] for k in sorted(layers)]) for row, key in enumerate(part)]
             )
-        with _storing(self._folder):
+        with storing(self._folder):
             for name in replaced | set(self._damaged):
                 (self._folder / name).unlink(missing_ok=True)
 
@@ -309,47 +260,13 @@ class FeatureStore:
         }
         keys = [row.key for row in rows]
         name = f"{uuid.uuid4().hex}{SHARD}"
-        with _storing(self._folder):
-            self._describe()
-            _replace(self._folder / name, save(tensors, {"keys": json.dumps(keys)}))
+        with storing(self._folder):
+            self.namespace.describe()
+            replace_file(self._folder / name, save(tensors, {"keys": json.dumps(keys)}))
         self._headers[name] = tuple(keys)
-
-    def _describe(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not (self._folder / DESCRIPTION).exists():
-            _replace_json(self._folder / DESCRIPTION, self._description)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     with safe_open(path, framework="np") as shard:
         yield shard
-
-
-@contextmanager
-def _storing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"Cannot write features to {folder}: {error.strerror or error}. What was stored before "
-            "is kept: make space or choose another cache (PIANOBENCH_CACHE), and run again."
-        ) from error
-
-
-def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
-    _replace(path, (json.dumps(content, sort_keys=True, indent=2) + "\n").encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is either whole or absent under its name, even after a power cut."""
-    temporary = path.with_name(f"{uuid.uuid4().hex}{_TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,44 +1,37 @@
 """Trains network heads: what enters is the training part of a fold, what leaves is a predictor.
 
 Early stopping looks at an inner validation part of whole groups, about a fifth of the clips, and
-never at the fold that is scored. Everything is trained on the CPU, in one thread and from its own
-random numbers, so that a result depends on the arrays, the options and the seed alone. Heads of
-this size gain nothing from more threads: one process per core is the best use of cores.
-
-References
-----------
-Kingma, Ba: Adam: a method for stochastic optimization. ICLR 2015. https://arxiv.org/abs/1412.6980
+never at the fold that is scored. What a clip is, one vector or a sequence of frames, is the
+business of its `Inputs`; how the steps are taken, that of `pianobench.descent`. Networks of this
+size gain nothing from more threads: one process per core is the best use of cores.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .components import NetworkHead
+from .descent import Batch, Batches, Epoch, Task, alone, descend, predict
 from .errors import DependencyError, PluginError, SplitError, TrainingError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Epoch", "TrainedNetwork", "inner_validation", "train_network"]
+__all__ = [
+    "Epoch",
+    "Inputs",
+    "Standardisation",
+    "TrainedNetwork",
+    "inner_validation",
+    "train_network",
+]
 
 VALIDATION_SHARE = 0.2
-# torch's default generator and number of threads belong to the process, not to a training.
-_TRAINING = threading.RLock()
-
-
-class Epoch(NamedTuple):
-    """One pass over the training part: mean loss of its batches, and validation R2 after it."""
-
-    loss: float
-    validation_r2: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +72,31 @@ class Standardisation:
         return values
 
 
+@runtime_checkable
+class Inputs(Protocol):
+    """What a network is trained on and predicts from, clip by clip."""
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        ...
+
+    def __getitem__(self, chosen: NDArray[Any]) -> Self:
+        """Select clips, by indices or by a mask."""
+        ...
+
+    def standardisation(self) -> Standardisation:
+        """Measure the columns."""
+        ...
+
+    def network(self, head: NetworkHead, dimensions: int) -> Any:
+        """Make what is trained: a module that is called with the inputs of a batch."""
+        ...
+
+    def batches(self, standardisation: Standardisation) -> Batches:
+        """Cut the clips, standardised, into batches."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainedNetwork:
     """A fitted network head.
@@ -103,30 +121,28 @@ class TrainedNetwork:
     selected: Mapping[str, Any]
     curve: tuple[Epoch, ...]
 
-    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict (clips, features) -> (clips, dimensions)."""
-        import torch
-
-        with _alone(seed=0), torch.inference_mode():
-            return self.labels.undo(self.module(self.inputs.apply(x)))
+    def predict(self, x: NDArray[np.float64] | Inputs) -> NDArray[np.float64]:
+        """Predict clips, such as (clips, features), to (clips, dimensions)."""
+        with alone(seed=0):
+            return self.labels.undo(predict(self.module, _inputs(x).batches(self.inputs)))
 
 
 def train_network(
     head: NetworkHead,
-    x: NDArray[np.float64],
+    x: NDArray[np.float64] | Inputs,
     y: NDArray[np.float64],
     groups: NDArray[np.str_],
     seed: int,
     sample_weight: NDArray[np.float64] | None = None,
     *,
-    validation: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    validation: tuple[NDArray[np.float64] | Inputs, NDArray[np.float64]] | None = None,
 ) -> TrainedNetwork:
-    """Train a head and keep its best epoch.
+    """Train a head, with a learned pooling before it where `x` brings one; keep the best epoch.
 
     Parameters
     ----------
     head : NetworkHead
-    x : array, shape (clips, features)
+    x : array, shape (clips, features), or Inputs
     y : array, shape (clips, dimensions)
     groups : array of str, shape (clips,)
         Units that the inner split keeps whole.
@@ -135,7 +151,7 @@ def train_network(
     sample_weight : array, shape (clips,), optional
         Weight of each clip in the loss; only the ratios matter. Validation is not weighted,
         since the score is not.
-    validation : tuple of array, optional
+    validation : tuple, optional
         Inputs and targets that early stopping looks at, instead of an inner split.
 
     Raises
@@ -147,37 +163,37 @@ def train_network(
     TrainingError
         If the arrays cannot be trained on, or the loss diverges.
     PluginError
-        If the head's network returns another shape than it promises.
+        If a network returns another shape than it promises.
     """
     _require_torch()
     import torch
 
     weight = np.ones(len(x)) if sample_weight is None else sample_weight
     _check_arrays(head, x, y, weight)
+    clips = _inputs(x)
     split_seed, module_seed, order_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
     if validation is None:
         held_out = inner_validation(groups, split_seed)
         chosen = {"validation": "inner", "validation_units": len(np.unique(groups[held_out]))}
-        x_seen, y_seen = x[held_out], y[held_out]
-        x, y, weight = x[~held_out], y[~held_out], weight[~held_out]
+        seen, y_seen = clips[held_out], y[held_out]
+        clips, y, weight = clips[~held_out], y[~held_out], weight[~held_out]
     else:
         chosen = {"validation": "given", "validation_units": None}
-        x_seen, y_seen = validation
+        seen, y_seen = _inputs(validation[0]), validation[1]
     _check_weights(head, weight)
-    inputs = Standardisation.of(x)
+    inputs = clips.standardisation()
     labels = Standardisation.of(y) if head.standardise_labels else Standardisation.none(y.shape[1])
-    data = _Tensors(
-        x=inputs.apply(x),
-        y=labels.apply(y),
-        weight=torch.from_numpy((weight / weight.mean()).astype(np.float32)),
-        x_seen=inputs.apply(x_seen),
-        y_seen=labels.apply(y_seen),
+    training = Task(
+        clips.batches(inputs),
+        labels.apply(y),
+        torch.from_numpy((weight / weight.mean()).astype(np.float32)),
     )
-    _check_validation(head, data)
-    with _alone(module_seed):
-        module = head.network(x.shape[1], y.shape[1])
-        _check_network(head, module, data)
-        curve = _descend(head, module, data, order_seed)
+    validating = Task(seen.batches(inputs), labels.apply(y_seen), torch.ones(len(y_seen)))
+    _check_validation(head, validating.y)
+    with alone(module_seed):
+        module = clips.network(head, y.shape[1])
+        _check_network(head, module, validating)
+        curve = descend(head, module, training, validating, order_seed)
     best = max(range(len(curve)), key=lambda epoch: curve[epoch].validation_r2)
     selected = {
         "epochs": best + 1,
@@ -229,90 +245,51 @@ def inner_validation(groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
     return np.isin(groups, units[taken])
 
 
-class _Tensors(NamedTuple):
+@dataclass(frozen=True)
+class _Vectors:
+    """One vector per clip."""
+
+    x: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, chosen: NDArray[Any]) -> _Vectors:
+        return _Vectors(self.x[chosen])
+
+    def standardisation(self) -> Standardisation:
+        return Standardisation.of(self.x)
+
+    def network(self, head: NetworkHead, dimensions: int) -> Any:
+        return head.network(self.x.shape[1], dimensions)
+
+    def batches(self, standardisation: Standardisation) -> Batches:
+        return _VectorBatches(standardisation.apply(self.x))
+
+
+@dataclass(frozen=True)
+class _VectorBatches:
     x: torch.Tensor
-    y: torch.Tensor
-    weight: torch.Tensor
-    x_seen: torch.Tensor
-    y_seen: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def shuffled(self, size: int, order: torch.Generator) -> Iterator[Batch]:
+        import torch
+
+        shuffled = torch.randperm(len(self.x), generator=order)
+        for start in range(0, len(shuffled), size):
+            clips = shuffled[start : start + size]
+            yield Batch(clips, (self.x[clips],))
+
+    def in_order(self) -> Iterator[Batch]:
+        import torch
+
+        yield Batch(torch.arange(len(self.x)), (self.x,))
 
 
-def _descend(head: NetworkHead, module: Any, data: _Tensors, seed: int) -> list[Epoch]:
-    """Train until validation R2 has not risen for `patience` epochs; leave the best in `module`."""
-    import torch
-
-    # The fused step is nine times faster for a head of 4096 inputs on a CPU, and equal to 1e-7.
-    optimizer = torch.optim.Adam(
-        module.parameters(), lr=head.learning_rate, weight_decay=head.weight_decay, fused=True
-    )
-    order = torch.Generator().manual_seed(seed)
-    curve: list[Epoch] = []
-    best, kept = -np.inf, {}
-    since_best = 0
-    while len(curve) < head.epochs and since_best < head.patience:
-        epoch = Epoch(_pass(module, data, optimizer, order, head.batch_size), _r2(module, data))
-        curve.append(epoch)
-        if not np.isfinite(epoch).all():
-            raise TrainingError(
-                f"The training of the head {head.name!r} diverged: loss {epoch.loss} and "
-                f"validation R2 {epoch.validation_r2} in epoch {len(curve)}. Lower "
-                f"head.learning_rate, which is {head.learning_rate}."
-            )
-        since_best += 1
-        if epoch.validation_r2 > best:
-            best, since_best = epoch.validation_r2, 0
-            kept = {name: value.clone() for name, value in module.state_dict().items()}
-    module.load_state_dict(kept)
-    module.eval()
-    return curve
-
-
-def _pass(
-    module: Any, data: _Tensors, optimizer: torch.optim.Optimizer, order: torch.Generator, size: int
-) -> float:
-    """Take one step per batch, in random order; return the mean loss of a clip."""
-    import torch
-
-    module.train()
-    total = 0.0
-    shuffled = torch.randperm(len(data.x), generator=order)
-    for start in range(0, len(shuffled), size):
-        batch = shuffled[start : start + size]
-        optimizer.zero_grad()
-        squares = (module(data.x[batch]) - data.y[batch]).square().mean(dim=1)
-        loss = (data.weight[batch] * squares).mean()
-        loss.backward()
-        optimizer.step()
-        total += loss.item() * len(batch)
-    return total / len(data.x)
-
-
-def _r2(module: Any, data: _Tensors) -> float:
-    """R2 on the validation part, averaged over the dimensions that vary there."""
-    import torch
-
-    module.eval()
-    with torch.inference_mode():
-        residual = (module(data.x_seen) - data.y_seen).double().square().sum(dim=0)
-    about_mean = data.y_seen.double() - data.y_seen.double().mean(dim=0)
-    spread = about_mean.square().sum(dim=0)
-    varies = data.y_seen.amax(dim=0) > data.y_seen.amin(dim=0)
-    return float((1 - residual[varies] / spread[varies]).mean())
-
-
-@contextmanager
-def _alone(seed: int) -> Iterator[None]:
-    """Hold torch's own generator, seeded, and one thread; leave both as they were."""
-    import torch
-
-    with _TRAINING, torch.random.fork_rng(devices=[]):
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        torch.default_generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+def _inputs(x: NDArray[np.float64] | Inputs) -> Inputs:
+    return _Vectors(x) if isinstance(x, np.ndarray) else x
 
 
 def _require_torch() -> None:
@@ -328,18 +305,20 @@ def _require_torch() -> None:
 
 def _check_arrays(
     head: NetworkHead,
-    x: NDArray[np.float64],
+    x: NDArray[np.float64] | Inputs,
     y: NDArray[np.float64],
     weight: NDArray[np.float64],
 ) -> None:
     where = f"The head {head.name!r} cannot be trained"
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or weight.shape != (len(x),):
+    shape = x.shape if isinstance(x, np.ndarray) else (len(x), 1)
+    if len(shape) != 2 or y.ndim != 2 or len(x) != len(y) or weight.shape != (len(x),):
         raise TrainingError(
-            f"{where} on inputs of shape {x.shape}, targets of shape {y.shape} and weights of "
+            f"{where} on inputs of shape {shape}, targets of shape {y.shape} and weights of "
             f"shape {weight.shape}; expected (clips, features), (clips, dimensions) and (clips,)."
         )
-    for what, values in {"inputs": x, "targets": y, "weights": weight}.items():
-        if not np.isfinite(values).all():
+    arrays = {"inputs": x, "targets": y, "weights": weight}
+    for what, values in arrays.items():
+        if isinstance(values, np.ndarray) and not np.isfinite(values).all():
             raise TrainingError(
                 f"{where}: {int((~np.isfinite(values)).sum())} of the {what} are not finite. "
                 "Find where they come from; `bench check` finds what an encoder breaks."
@@ -354,24 +333,25 @@ def _check_weights(head: NetworkHead, weight: NDArray[np.float64]) -> None:
         )
 
 
-def _check_validation(head: NetworkHead, data: _Tensors) -> None:
-    if not len(data.y_seen) or not bool((data.y_seen.amax(0) > data.y_seen.amin(0)).any()):
+def _check_validation(head: NetworkHead, y: torch.Tensor) -> None:
+    if not len(y) or not bool((y.amax(0) > y.amin(0)).any()):
         raise TrainingError(
-            f"Early stopping of the head {head.name!r} has {len(data.y_seen)} clips to validate "
+            f"Early stopping of the head {head.name!r} has {len(y)} clips to validate "
             "on, and no label that varies there and in training, so that R2 is not defined. Train "
             "on more clips, or choose a head that is not trained by gradient."
         )
 
 
-def _check_network(head: NetworkHead, module: Any, data: _Tensors) -> None:
+def _check_network(head: NetworkHead, module: Any, task: Task) -> None:
     import torch
 
     module.eval()
+    batch = next(task.batches.in_order())
     with torch.inference_mode():
-        returned = tuple(module(data.x[:2]).shape)
-    expected = (min(2, len(data.x)), data.y.shape[1])
+        returned = tuple(module(*batch.inputs).shape)
+    expected = (len(batch.clips), task.y.shape[1])
     if returned != expected:
         raise PluginError(
-            f"The network of the head {head.name!r} returns shape {returned} for inputs of shape "
-            f"{tuple(data.x[:2].shape)}; its contract asks for {expected}."
+            f"The network of the head {head.name!r} returns shape {returned} for {expected[0]} "
+            f"clips; its contract asks for {expected}."
         )

@@ -1,0 +1,107 @@
+"""Frames on disk, for poolings that are learned: one file per clip, with the layers asked for.
+
+As in `pianobench.store`, a namespace names everything but the clip that the values depend on, the
+layers included. A file holds ``layer.k``, shape (frames, width), for each layer, ``times_s``, and
+``level.name`` for each level; it is whole or absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .array_files import read_arrays, write_arrays
+from .errors import StoreError
+from .namespace import Namespace, remove_abandoned, storing
+
+__all__ = ["FrameRow", "FrameStore", "StoredFrames", "read_frames"]
+
+_LAYER, _LEVEL = "layer.", "level."
+
+
+class FrameRow(NamedTuple):
+    """The frames of one clip and the key that names it; see `Frames` and `StoredFrames`."""
+
+    key: str
+    layers: Mapping[int, NDArray[np.floating[Any]]]
+    times_s: NDArray[np.floating[Any]]
+    levels: Mapping[str, NDArray[np.int64]]
+
+
+class StoredFrames(NamedTuple):
+    """Values, shape (frames, width), by layer, and unit of each frame, (frames,), by level."""
+
+    layers: Mapping[int, NDArray[np.float32]]
+    levels: Mapping[str, NDArray[np.int64]]
+
+
+class FrameStore:
+    """The frames of one namespace.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all namespaces; nothing is created before the first `write`.
+    description : mapping
+        What the values depend on besides the clip, as JSON holds it.
+
+    Attributes
+    ----------
+    namespace : Namespace
+    """
+
+    def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
+        self.namespace = Namespace(root, description)
+
+    def path(self, key: str) -> Path:
+        """File of a clip."""
+        return self.namespace.folder / f"{key}.safetensors"
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Keys that are not stored, each once, in the order given."""
+        return [key for key in dict.fromkeys(keys) if not self.path(key).exists()]
+
+    def write(self, rows: Sequence[FrameRow]) -> None:
+        """Store clips.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written. What was stored stays.
+        """
+        with storing(self.namespace.folder):
+            self.namespace.describe()
+        for row in rows:
+            arrays: dict[str, NDArray[Any]] = {"times_s": row.times_s.astype(np.float64)}
+            arrays |= {f"{_LAYER}{k}": v.astype(np.float32) for k, v in row.layers.items()}
+            arrays |= {f"{_LEVEL}{k}": v.astype(np.int64) for k, v in row.levels.items()}
+            write_arrays(self.path(row.key), arrays)
+
+    def merge(self) -> None:
+        """Remove what killed runs left behind; files are never merged."""
+        remove_abandoned(self.namespace.folder)
+
+
+def read_frames(path: Path) -> StoredFrames:
+    """Read the frames of a clip.
+
+    Raises
+    ------
+    StoreError
+        If the file is absent or damaged. A damaged one is removed, so that it is made again.
+    """
+    stored = read_arrays(path)
+    if stored is None:
+        path.unlink(missing_ok=True)
+        raise StoreError(
+            f"The frames in {path} are gone or damaged. Run it again: they are encoded anew."
+        )
+    arrays = stored.arrays
+    return StoredFrames(
+        {int(n.removeprefix(_LAYER)): v for n, v in arrays.items() if n.startswith(_LAYER)},
+        {n.removeprefix(_LEVEL): v for n, v in arrays.items() if n.startswith(_LEVEL)},
+    )

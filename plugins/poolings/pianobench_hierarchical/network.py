@@ -1,0 +1,140 @@
+"""The network of the hierarchical pooling; imports torch, and is imported only to be trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from pianobench import UsageError
+
+from .recurrence import BidirectionalLSTM, find_runs
+
+if TYPE_CHECKING:
+    from . import Size
+
+__all__ = ["ContextAttention", "HierarchicalNetwork", "SegmentMean"]
+
+
+class HierarchicalNetwork(nn.Module):
+    """Notes to beats to measures to clips.
+
+    Parameters
+    ----------
+    width : int
+        Of the frames.
+    size : Size
+    levels : tuple of str
+        Of ``voice``, ``beat`` and ``measure``.
+    summary : {"attention", "mean"}
+    dropout : float
+    """
+
+    def __init__(
+        self, width: int, size: Size, levels: tuple[str, ...], summary: str, dropout: float
+    ) -> None:
+        super().__init__()
+        units = size.width
+        self.levels = levels
+        self.embed = nn.Linear(width, units)
+        self.notes = BidirectionalLSTM(units, units, size.layers, dropout)
+        hidden = self.notes.width
+        if "voice" in levels:
+            self.voices = BidirectionalLSTM(units, units, size.layers, dropout)
+            hidden += self.voices.width
+        self.summaries, self.readers = nn.ModuleDict(), nn.ModuleDict()
+        layers = {"beat": size.layers, "measure": 1}
+        for level in self._summed:
+            self.summaries[level] = _summary(summary, hidden, size.heads)
+            self.readers[level] = BidirectionalLSTM(hidden, units, layers[level], dropout)
+            hidden = self.readers[level].width
+        self.whole = _summary(summary, hidden, size.heads)
+
+    @property
+    def _summed(self) -> tuple[str, ...]:
+        return tuple(level for level in self.levels if level != "voice")
+
+    def forward(
+        self, values: torch.Tensor, mask: torch.Tensor, levels: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Pool clips, shape (clips, frames, width), to (clips, width_out)."""
+        missing = [level for level in self.levels if level not in levels]
+        if missing:
+            raise UsageError(
+                f"The pooling 'hierarchical' reads the level {missing[0]!r}, and the encoder gives "
+                f"{', '.join(sorted(levels)) or 'no levels'}. Choose an encoder of notes such as "
+                "han, another pooling, or leave the level out with pooling.levels."
+            )
+        clip = torch.arange(len(values))[:, None].expand(mask.shape)[mask]
+        unit = {level: _number(clip, levels[level][mask]) for level in self.levels}
+        embedded = self.embed(values[mask])
+        hidden = self.notes(embedded, find_runs(clip))
+        if "voice" in self.levels:
+            voices = self.voices(embedded, find_runs(unit["voice"]))
+            hidden = torch.cat([hidden, voices], dim=1)
+        for level in self._summed:
+            hidden = self.summaries[level](hidden, unit[level])
+            first = _first_rows(unit[level])
+            clip = clip[first]
+            # A unit whose first note lies in another one of the next level may leave a gap.
+            unit = {name: _number(clip, of[first]) for name, of in unit.items()}
+            hidden = self.readers[level](hidden, find_runs(clip))
+        pooled: torch.Tensor = self.whole(hidden, clip)
+        return pooled
+
+
+class ContextAttention(nn.Module):
+    """Sums rows by how well each resembles a learned context, for several parts of the width.
+
+    Parameters
+    ----------
+    width : int
+    heads : int
+        Parts of the width, each with weights of its own.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(width, width)
+        self.context = nn.Parameter(torch.empty(heads, width // heads).uniform_(-1, 1))
+
+    def forward(self, rows: torch.Tensor, segment: torch.Tensor) -> torch.Tensor:
+        """Sum up rows, shape (rows, width), by segment, (rows,), to (segments, width)."""
+        parts = torch.tanh(self.project(rows)).unflatten(1, (self.heads, -1))
+        score = (parts * self.context).sum(dim=2)
+        segments = int(segment.max()) + 1
+        index = segment[:, None].expand_as(score)
+        highest = score.new_full((segments, self.heads), -torch.inf)
+        highest = highest.scatter_reduce(0, index, score.detach(), "amax")
+        weight = torch.exp(score - highest[segment])
+        total = score.new_zeros(segments, self.heads).index_add(0, segment, weight)
+        share = weight / total[segment]
+        shared = rows.unflatten(1, (self.heads, -1)) * share[:, :, None]
+        return rows.new_zeros(segments, rows.shape[1]).index_add(0, segment, shared.flatten(1))
+
+
+class SegmentMean(nn.Module):
+    """Averages rows."""
+
+    def forward(self, rows: torch.Tensor, segment: torch.Tensor) -> torch.Tensor:
+        """Average rows, shape (rows, width), by segment, (rows,), to (segments, width)."""
+        count = torch.bincount(segment).unsqueeze(1)
+        return rows.new_zeros(len(count), rows.shape[1]).index_add(0, segment, rows) / count
+
+
+def _summary(kind: str, width: int, heads: int) -> nn.Module:
+    return ContextAttention(width, heads) if kind == "attention" else SegmentMean()
+
+
+def _number(clip: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Give the units of all clips numbers from 0, clip by clip, in the order of their indices."""
+    span = int(index.max()) + 1
+    return torch.unique(clip * span + index, return_inverse=True)[1]
+
+
+def _first_rows(segment: torch.Tensor) -> torch.Tensor:
+    """First row of each segment; segments are numbered from 0 without gaps."""
+    count = torch.bincount(segment)
+    return torch.argsort(segment, stable=True)[torch.cumsum(count, 0) - count]
