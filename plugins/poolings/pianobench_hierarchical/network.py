@@ -37,6 +37,7 @@ class HierarchicalNetwork(nn.Module):
         super().__init__()
         units = size.width
         self.levels = levels
+        self.summed = tuple(level for level in levels if level != "voice")
         self.embed = nn.Linear(width, units)
         self.notes = BidirectionalLSTM(units, units, size.layers, dropout)
         hidden = self.notes.width
@@ -45,15 +46,11 @@ class HierarchicalNetwork(nn.Module):
             hidden += self.voices.width
         self.summaries, self.readers = nn.ModuleDict(), nn.ModuleDict()
         layers = {"beat": size.layers, "measure": 1}
-        for level in self._summed:
+        for level in self.summed:
             self.summaries[level] = _summary(summary, hidden, size.heads)
             self.readers[level] = BidirectionalLSTM(hidden, units, layers[level], dropout)
-            hidden = self.readers[level].width
+            hidden = 2 * units
         self.whole = _summary(summary, hidden, size.heads)
-
-    @property
-    def _summed(self) -> tuple[str, ...]:
-        return tuple(level for level in self.levels if level != "voice")
 
     def forward(
         self, values: torch.Tensor, mask: torch.Tensor, levels: dict[str, torch.Tensor]
@@ -73,7 +70,7 @@ class HierarchicalNetwork(nn.Module):
         if "voice" in self.levels:
             voices = self.voices(embedded, find_runs(unit["voice"]))
             hidden = torch.cat([hidden, voices], dim=1)
-        for level in self._summed:
+        for level in self.summed:
             hidden = self.summaries[level](hidden, unit[level])
             first = _first_rows(unit[level])
             clip = clip[first]
@@ -102,7 +99,7 @@ class ContextAttention(nn.Module):
 
     def forward(self, rows: torch.Tensor, segment: torch.Tensor) -> torch.Tensor:
         """Sum up rows, shape (rows, width), by segment, (rows,), to (segments, width)."""
-        parts = torch.tanh(self.project(rows)).unflatten(1, (self.heads, -1))
+        parts = self._heads(torch.tanh(self.project(rows)))
         score = (parts * self.context).sum(dim=2)
         segments = int(segment.max()) + 1
         index = segment[:, None].expand_as(score)
@@ -111,8 +108,11 @@ class ContextAttention(nn.Module):
         weight = torch.exp(score - highest[segment])
         total = score.new_zeros(segments, self.heads).index_add(0, segment, weight)
         share = weight / total[segment]
-        shared = rows.unflatten(1, (self.heads, -1)) * share[:, :, None]
+        shared = self._heads(rows) * share[:, :, None]
         return rows.new_zeros(segments, rows.shape[1]).index_add(0, segment, shared.flatten(1))
+
+    def _heads(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.reshape(len(rows), self.heads, -1)
 
 
 class SegmentMean(nn.Module):
@@ -131,7 +131,8 @@ def _summary(kind: str, width: int, heads: int) -> nn.Module:
 def _number(clip: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Give the units of all clips numbers from 0, clip by clip, in the order of their indices."""
     span = int(index.max()) + 1
-    return torch.unique(clip * span + index, return_inverse=True)[1]
+    numbers: torch.Tensor = torch.unique(clip * span + index, return_inverse=True)[1]
+    return numbers
 
 
 def _first_rows(segment: torch.Tensor) -> torch.Tensor:
