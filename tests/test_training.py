@@ -317,3 +317,26 @@ def test_without_torch_the_message_says_what_to_install(monkeypatch):
     x, y, groups = problem()
     with pytest.raises(DependencyError, match=r'pip install "pianobench\[models\]"'):
         train_network(Linear(), x, y, groups, 0)
+
+
+def test_a_bound_on_the_gradient_changes_the_steps_and_a_wide_one_does_not():
+    x, y, groups = problem()
+    predicted = {
+        norm: train_network(
+            Linear(epochs=3, learning_rate=0.1, gradient_norm=norm), x, y, groups, 0
+        ).predict(x)
+        for norm in (None, 1e6, 1e-9)
+    }
+    np.testing.assert_allclose(predicted(1e6), predicted(None), rtol=1e-6)
+    # Adam undoes a constant factor, but not its epsilon.
+    assert np.abs(predicted(1e-9) - predicted(None)).max() > 1e-3
+
+
+def test_a_step_size_that_shrinks_to_nothing_stops_the_training():
+    x, y, groups = problem()
+    head = {"learning_rate": 0.1, "batch_size": 60}
+    one = train_network(Linear(**head, epochs=1), x, y, groups, 0).predict(x)
+    frozen = Linear(**head, epochs=9, patience=9, decay=1e-12, decay_steps=1)
+    np.testing.assert_allclose(train_network(frozen, x, y, groups, 0).predict(x), one, atol=1e-6)
+    free = train_network(Linear(**head, epochs=9, patience=9), x, y, groups, 0).predict(x)
+    assert np.abs(free - one).max() > 1e-2

@@ -190,8 +190,8 @@ def _fit_and_predict(
         returned, chosen = network.predict(x_test), network.selected
     elif isinstance(x, Sequences) or isinstance(x_test, Sequences):
         raise UsageError(
-            f"The pooling is learned together with the head, and the "
-            f"head {head.name!r} is not trained by gradient. Choose a network head such as mlp."
+            f"The pooling is learned with the head, and the head {head.name!r} is not trained by "
+            "gradient. Choose a network head such as mlp, or another pooling, such as mean."
         )
     else:
         predictor = _fit(head, x, y, groups, member, weight)

@@ -89,7 +89,7 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     head = registry.create(Head, "head", headed.name, headed.options)
     if pooling.learned and not isinstance(head, NetworkHead):
         raise UsageError(
-            f"The pooling {pooling.name!r} is learned together with the head, and the head "
+            f"The pooling {pooling.name!r} is learned with the head, and the head "
             f"{head.name!r} is not trained by gradient. Choose a network head such as mlp, or "
             "another pooling, such as mean."
         )

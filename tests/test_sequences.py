@@ -1,0 +1,225 @@
+"""Clips as sequences of frames: padding, buckets, standardisation, and training on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from pianobench import NetworkHead, Pooling
+from pianobench.errors import PluginError, StoreError
+from pianobench.frame_store import FrameRow, FrameStore
+from pianobench.sequences import Sequences
+from pianobench.training import train_network
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+LENGTHS = (4, 1, 30, 9, 17, 12, 3, 25)
+
+
+class MaskedMean(Pooling):
+    """Learns nothing, so that what a head makes of it is known."""
+
+    name = "masked-mean"
+
+    def network(self, width):
+        class Network(torch.nn.Module):
+            def forward(self, values, mask, levels):
+                return (values * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+
+        return Network()
+
+
+class Last(MaskedMean):
+    """Breaks the contract: one vector per frame."""
+
+    name = "last"
+
+    def network(self, width):
+        class Network(torch.nn.Module):
+            def forward(self, values, mask, levels):
+                return values
+
+        return Network()
+
+
+class Attention(Pooling):
+    """Weighs frames by one of their columns, which it has to find."""
+
+    name = "attention"
+
+    def network(self, width):
+        class Network(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.score = torch.nn.Linear(width, 1)
+
+            def forward(self, values, mask, levels):
+                score = self.score(values).squeeze(2).masked_fill(~mask, -torch.inf)
+                return (torch.softmax(score, 1)[:, :, None] * values).sum(1)
+
+        return Network()
+
+
+class Linear(NetworkHead):
+    """No hidden layer."""
+
+    name: ClassVar[str] = "linear"
+
+    def network(self, width, dimensions):
+        return torch.nn.Linear(width, dimensions)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Write clips of values, shape (frames, width); return them as sequences."""
+    store = FrameStore(tmp_path, {"encoder": "invented"})
+
+    def write(clips, pooling=None, layers=1):
+        store.write(
+            [
+                FrameRow(
+                    str(index),
+                    dict(enumerate(np.split(values, layers, axis=1))),
+                    np.arange(len(values)) / 10,
+                    {"beat": np.arange(len(values)) // 2},
+                )
+                for index, values in enumerate(clips)
+            ]
+        )
+        paths = tuple(store.path(str(index)) for index in range(len(clips)))
+        return Sequences(pooling or MaskedMean(), paths)
+
+    return write
+
+
+@pytest.fixture
+def clips():
+    random = np.random.default_rng(2)
+    return [random.normal([5.0, -1.0, 1e4], [2.0, 0.1, 3.0], size=(n, 3)) for n in LENGTHS]
+
+
+def test_columns_are_standardised_over_all_frames(stored, clips):
+    clips = [np.column_stack([values, np.full(len(values), 0.1)]) for values in clips]
+    sequences = stored(clips)
+    every = np.concatenate(clips).astype(np.float32).astype(np.float64)
+    measured = sequences.standardisation()
+    np.testing.assert_allclose(measured.mean, every.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(measured.std[:3], every[:, :3].std(axis=0), rtol=1e-9)
+    assert measured.std[3] == 0
+
+
+def test_batches_hold_each_clip_once_padded_to_the_longest(stored, clips):
+    sequences = stored(clips)
+    measured = sequences.standardisation()
+    batches = sequences.batches(measured)
+    order = torch.Generator().manual_seed(3)
+    seen = []
+    for batch in batches.shuffled(3, order):
+        values, mask, levels = batch.inputs
+        assert len(batch.clips) <= 3
+        for row, index in enumerate(batch.clips.tolist()):
+            frames = LENGTHS[index]
+            expected = (clips[index] - measured.mean) / measured.std
+            assert mask[row].tolist() == [True] * frames + [False] * (mask.shape[1] - frames)
+            np.testing.assert_allclose(values[row, :frames].numpy(), expected, atol=1e-3)
+            assert not values[row, frames:].any()
+            assert levels["beat"][row, :frames].tolist() == [k // 2 for k in range(frames)]
+            seen.append(index)
+        assert mask.shape[1] == max(LENGTHS[index] for index in batch.clips.tolist())
+    assert sorted(seen) == list(range(len(LENGTHS)))
+
+
+def test_clips_of_like_length_share_a_batch_and_the_order_is_drawn_anew(stored, clips):
+    batches = stored(clips).batches(stored(clips).standardisation())
+    order = torch.Generator().manual_seed(3)
+    epochs = [[b.clips.tolist() for b in batches.shuffled(2, order)] for _ in range(6)]
+    by_length = np.argsort(LENGTHS).reshape(4, 2).tolist()
+    assert all(sorted(map(sorted, epoch)) == sorted(map(sorted, by_length)) for epoch in epochs)
+    assert len({str(epoch) for epoch in epochs}) > 1
+    again = torch.Generator().manual_seed(3)
+    assert [b.clips.tolist() for b in batches.shuffled(2, again)] == epochs[0]
+
+
+def test_layers_are_side_by_side_or_averaged(stored, clips):
+    sequences = stored([np.hstack([values, values + 2]) for values in clips], layers=2)
+    assert sequences.read(0)[0].shape == (4, 6)
+    np.testing.assert_allclose(
+        replace(sequences, how="mean").read(0)[0], clips[0] + 1, rtol=1e-6, atol=1e-3
+    )
+
+
+def test_frames_that_are_too_many_to_hold_are_read_again(stored, clips, monkeypatch):
+    sequences = stored(clips)
+    measured = sequences.standardisation()
+    held = list(sequences.batches(measured).in_order())
+    monkeypatch.setattr("pianobench.sequences._HELD_BYTES", 100)
+    for one, other in zip(held, sequences.batches(measured).in_order(), strict=True):
+        torch.testing.assert_close(one.inputs[0], other.inputs[0], rtol=0, atol=0)
+
+
+def problem(clips=60):
+    random = np.random.default_rng(4)
+    frames = [random.normal(size=(random.integers(2, 20), 3)) for _ in range(clips)]
+    means = np.array([values.mean(axis=0) for values in frames])
+    y = 0.5 + means @ random.normal(size=(3, 2)) + 0.05 * random.normal(size=(clips, 2))
+    groups = np.array([f"u{k % 12:02}" for k in range(clips)])
+    return frames, means, y, groups
+
+
+def test_a_head_behind_the_mean_finds_the_least_squares_solution(stored):
+    frames, means, y, groups = problem()
+    with_one = np.column_stack([means, np.ones(len(means))])
+    solution = with_one @ np.linalg.lstsq(with_one, y, rcond=None)[0]
+    head = Linear(learning_rate=0.02, weight_decay=0, batch_size=60, epochs=400, patience=400)
+    x = stored(frames)
+    fitted = train_network(head, x, y, groups, 0, validation=(x, solution))
+    np.testing.assert_allclose(fitted.predict(x), solution, atol=5e-4)
+    turned = np.arange(len(frames))[::-1]
+    np.testing.assert_allclose(fitted.predict(x[turned]), fitted.predict(x)[turned], atol=1e-6)
+
+
+def test_the_pooling_is_trained_with_the_head_on_what_the_mean_cannot_see(stored):
+    random = np.random.default_rng(5)
+    # One frame of each clip is marked in the last column; its first column is the label.
+    frames = [random.normal(size=(random.integers(5, 15), 3)) for _ in range(150)]
+    for values in frames:
+        values[:, 2] = 0
+        values[random.integers(len(values)), 2] = 1
+    y = np.array([values[values[:, 2] == 1, :1][0] for values in frames])
+    groups = np.array([f"u{k % 15:02}" for k in range(150)])
+    head = Linear(learning_rate=0.05, weight_decay=0, batch_size=50, epochs=90, patience=90)
+    r2 = {
+        pooling.name: train_network(head, stored(frames, pooling), y, groups, 0).selected[
+            "validation_r2"
+        ]
+        for pooling in (MaskedMean(), Attention())
+    }
+    assert r2["masked-mean"] < 0.5
+    assert r2["attention"] > 0.9
+
+
+def test_the_same_seed_gives_the_same_network(stored):
+    frames, _, y, groups = problem()
+    x = stored(frames, Attention())
+    one, other, third = (
+        train_network(Linear(epochs=3), x, y, groups, seed).predict(x) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, other)
+    assert np.abs(one - third).max() > 1e-4
+
+
+def test_a_pooling_that_returns_no_vector_per_clip_is_refused(stored):
+    frames, _, y, groups = problem()
+    with pytest.raises(PluginError, match=r"pooling 'last' returns shape .* asks for \(clips"):
+        train_network(Linear(), stored(frames, Last()), y, groups, 0)
+
+
+def test_a_damaged_file_is_removed_so_that_it_is_made_again(stored, clips):
+    sequences = stored(clips)
+    sequences.paths[0].write_bytes(b"not frames")
+    with pytest.raises(StoreError, match="gone or damaged"):
+        sequences.read(0)
+    assert not sequences.paths[0].exists()
