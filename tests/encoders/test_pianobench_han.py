@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pianobench import Clip, DataError, EncodingError, Notes, write_notes
-from pianobench.score_notes import Direction
 from pianobench.testing import check_component
 from pianobench.testing.music import write_notes_of
 from pianobench.testing.scores import write_score
+from pianobench.written_score import Direction
 from pianobench_han import FEATURES, Han
 from pianobench_han.directions import dynamics, since, tempo
 from pianobench_han.notation import read_notation

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pianobench import UsageError
+from pianobench.testing import check_component
 from pianobench_hierarchical import Hierarchical
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -190,3 +191,9 @@ def test_levels_are_taken_once_and_in_their_order():
     with pytest.raises(ValidationError, match="once"):
         Hierarchical(levels=("beat", "beat"))
     assert Hierarchical().learned
+
+
+@pytest.mark.parametrize("options", [{}, {"summary": "mean"}, {"levels": ()}])
+def test_it_keeps_what_a_learned_pooling_promises(options):
+    checks = check_component(Hierarchical(**options))
+    assert [str(check) for check in checks if not check.passed] == []

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from pianobench import Pooling
-from pianobench.testing import check_component
 
 
 class GoodPooling(Pooling):
@@ -52,15 +51,6 @@ class MutatingPooling(GoodPooling):
         return super().pool(frames)
 
 
-class LearnedPooling(Pooling):
-    """Trained with a head."""
-
-    name = "learned-pooling"
-
-    def network(self, width):
-        raise AssertionError("not asked for here")
-
-
 FAULTS = {
     FlatPooling: {"pools every layer"},
     SpreadPooling: {"gives one width for any length"},
@@ -77,9 +67,3 @@ def test_a_pooling_that_keeps_its_contract_fails_no_check(failed):
 @pytest.mark.parametrize("faulty", FAULTS)
 def test_a_pooling_that_breaks_it_fails_the_checks_of_what_it_breaks(failed, faulty):
     assert failed(faulty()) == FAULTS[faulty]
-
-
-def test_a_learned_pooling_is_not_run():
-    checks = {c.name: c for c in check_component(LearnedPooling())}
-    assert checks["pools every layer"].passed is None
-    assert "trained with a head" in checks["leaves the frames alone"].detail

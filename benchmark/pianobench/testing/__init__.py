@@ -25,6 +25,7 @@ from . import (
     encoder_figures,
     facts,
     heads,
+    learned_poolings,
     poolings,
     renderers,
     score_encoders,
@@ -59,6 +60,9 @@ def _check_contract(component: Component) -> list[Check]:
             return check_after_first(score_encoders.PROMISES, component)
         case Renderer():
             return check_after_first(renderers.PROMISES, component)
+        case Pooling() if component.learned:
+            trained = learned_poolings.Trial(component)
+            return check_after_first(learned_poolings.PROMISES, trained)
         case Pooling():
             return check_after_first(poolings.PROMISES, component)
         case Head():

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pianobench.score_notes import Direction
+from pianobench.written_score import Direction
 
 __all__ = ["DYNAMICS", "PACES", "dynamics", "since", "tempo"]
 
