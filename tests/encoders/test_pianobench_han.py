@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pianobench import Clip, DataError, EncodingError, Notes, write_notes
+from pianobench import Clip, DataError, Dataset, EncodingError, Notes, write_notes
+from pianobench.corpus import load_corpus
+from pianobench.plugins import Registry
 from pianobench.testing import check_component
 from pianobench.testing.music import write_notes_of
 from pianobench.testing.scores import write_score
@@ -222,3 +224,20 @@ def test_only_the_published_features_need_a_score(tmp_path: Path) -> None:
         Han().encode(one)
     with pytest.raises(EncodingError, match="'radio' has none"):
         Han(features="performance").encode(Clip("radio", audio=tmp_path / "radio.wav"))
+
+
+@pytest.mark.data
+def test_clips_of_percepiano_lie_in_the_bars_of_their_scores(data_root: Path) -> None:
+    percepiano = Registry().create(Dataset, "dataset", "percepiano", {})
+    clips = load_corpus(percepiano, data_root).clips[::150]
+    for clip in clips:
+        frames = Han().encode(clip)
+        assert np.isfinite(frames.values).all()
+        bars = int(clip.id.split("bars_")[0].rsplit("_", 1)[1])
+        assert abs(len(set(frames.levels["measure"].tolist())) - bars) <= 1
+        # Beats are in bars, and are played one after the other.
+        beats, measures = frames.levels["beat"], frames.levels["measure"]
+        assert len({(b, m) for b, m in zip(beats, measures, strict=True)}) < 1.2 * len(set(beats))
+        assert np.corrcoef(beats, frames.times_s)[0, 1] > 0.95
+        tempo = 10 ** column(frames.values, "section_tempo")
+        assert 20 < np.median(tempo) < 400
