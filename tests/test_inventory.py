@@ -37,7 +37,7 @@ def fill(root: Path, description: dict[str, Any], clips: int = 3) -> FeatureStor
 def test_a_namespace_is_listed_with_what_it_holds(tmp_path: Path) -> None:
     store = fill(tmp_path, DESCRIPTION)
     store.write([Row("key2", [np.ones(4), np.zeros(4)]), Row("other", [np.ones(4), np.zeros(4)])])
-    store.keep_provenance({"source": "random, seed 0"})
+    store.namespace.keep_provenance({"source": "random, seed 0"})
     (found,) = list_namespaces(tmp_path)
     assert (found.digest, found.clips, found.layers, found.shards) == (store.digest, 4, 2, 2)
     assert found.description == DESCRIPTION
