@@ -12,6 +12,7 @@ from pianobench.errors import ResultError
 from pianobench.leaderboard import (
     Bounds,
     Row,
+    absent_baselines,
     rank_rows,
     read_reported,
     results_frame,
@@ -95,6 +96,14 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     assert "Somebody's model" in page
     assert "0.600 [0.500, 0.700]" in page
     assert "nothing is ranked" in page
+
+
+def test_a_table_says_which_baselines_it_lacks() -> None:
+    plain = replace(ROW, encoder="midi-stats", head="kernel-ridge")
+    against_score = replace(ROW, encoder="score-stats", head="kernel-ridge")
+    assert "score-stats with kernel-ridge" in absent_baselines([plain, ROW])[0]
+    assert "midi-stats" not in absent_baselines([plain, ROW])[0]
+    assert absent_baselines([plain, against_score]) == []
 
 
 def test_reported_rows_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pianobench.baseline import missing_baseline
+from pianobench.baseline import missing_baselines
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
 from pianobench.errors import AudioError, PluginError, UsageError
@@ -248,13 +248,25 @@ def test_a_leaking_protocol_is_flagged_and_not_ranked(place: Workplace) -> None:
     assert any("share music with training" in flag for flag in record.flags)
 
 
-def test_the_baseline_is_missing_until_it_was_run_on_the_same_data(place: Workplace) -> None:
+def test_a_baseline_is_missing_until_it_was_run_on_the_same_data(place: Workplace) -> None:
     registry = Registry()
     plan = plan_run(asked(encoder="midi-stats", head="mean", protocols=["piece"]), registry)
     run(plan, registry, place)
     corpus = load_corpus(plan.dataset)
-    baseline = missing_baseline(plan, corpus, read_rows(place.results), registry)
-    assert baseline is not None
+    (baseline,) = missing_baselines(plan, corpus, read_rows(place.results), registry)
     assert (baseline.encoder.name, baseline.head.name) == ("midi-stats", "kernel-ridge")
     run(baseline, registry, place)
-    assert missing_baseline(plan, corpus, read_rows(place.results), registry) is None
+    assert missing_baselines(plan, corpus, read_rows(place.results), registry) == []
+
+
+def test_the_baseline_against_the_score_is_asked_for_where_every_clip_has_one(
+    place: Workplace,
+) -> None:
+    registry = Registry()
+    plan = plan_run(asked(encoder="midi-stats", head="mean", protocols=["piece"]), registry)
+    corpus = load_corpus(plan.dataset)
+    scored = tuple(replace(c, score_midi=c.midi, score_xml=c.midi) for c in corpus.clips)
+    asked_for = missing_baselines(plan, replace(corpus, clips=scored), [], registry)
+    assert [p.encoder.name for p in asked_for] == ["midi-stats", "score-stats"]
+    part = replace(corpus, clips=(corpus.clips[0], *scored[1:]))
+    assert [p.encoder.name for p in missing_baselines(plan, part, [], registry)] == ["midi-stats"]

@@ -60,8 +60,9 @@ def run(
 
     Without options: the demo corpus, rendered by tone, the mel encoder and ridge.
     """
-    from ..baseline import missing_baseline
+    from ..baseline import missing_baselines
     from ..corpus import load_corpus
+    from ..errors import DependencyError
     from ..leaderboard import read_rows, terminal_table
     from ..parallel import usable_cores
     from ..places import cache_root
@@ -77,10 +78,13 @@ def run(
         click.echo(json.dumps(result.model_dump(mode="json"), indent=1))
         return
     corpus = load_corpus(plan.dataset, data_root)
-    baseline = missing_baseline(plan, corpus, read_rows(results), registry)
-    if baseline is not None:
-        click.echo("running the baseline every table holds: midi-stats, kernel-ridge", err=True)
-        carry_out(baseline, registry, place)
+    for baseline in missing_baselines(plan, corpus, read_rows(results), registry):
+        named = f"{baseline.encoder.name} with {baseline.head.name}"
+        click.echo(f"running a baseline that every table holds: {named}", err=True)
+        try:
+            carry_out(baseline, registry, place)
+        except DependencyError as error:
+            click.echo(f"The baseline {named} is missing from this table. {error}", err=True)
     rows = [row for row in read_rows(results) if row.data_digest == result.data.digest]
     click.echo(f"\nLeaderboard of {corpus.name} ({len(corpus.clips)} clips) in {results}\n")
     click.echo(terminal_table(rows))

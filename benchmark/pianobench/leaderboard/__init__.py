@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from .reported import Reported, read_reported
-from .rows import RANKING, Bounds, Row, estimates_of, rank_rows, read_rows
-from .tables import results_frame, terminal_table, write_leaderboard
+from .rows import BASELINES, RANKING, Bounds, Row, estimates_of, rank_rows, read_rows
+from .tables import absent_baselines, results_frame, terminal_table, write_leaderboard
 
 __all__ = [
+    "BASELINES",
     "RANKING",
     "Bounds",
     "Reported",
     "Row",
+    "absent_baselines",
     "estimates_of",
     "rank_rows",
     "read_reported",

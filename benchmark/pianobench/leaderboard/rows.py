@@ -10,10 +10,13 @@ from typing import NamedTuple
 from ..forest import Estimate
 from ..result import ProtocolRecord, Result, list_results, read_result
 
-__all__ = ["RANKING", "Bounds", "Row", "estimates_of", "rank_rows", "read_rows"]
+__all__ = ["BASELINES", "RANKING", "Bounds", "Row", "estimates_of", "rank_rows", "read_rows"]
 
 RANKING = "piece"
 """The protocol that orders the leaderboard."""
+
+BASELINES = (("midi-stats", "kernel-ridge"), ("score-stats", "kernel-ridge"))
+"""Encoder and head of the rows that no table goes without; the second one needs scores."""
 
 
 class Bounds(NamedTuple):

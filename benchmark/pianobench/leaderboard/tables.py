@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import ResultError
 from .reported import Reported, read_reported
-from .rows import RANKING, Bounds, Row, rank_rows, read_rows
+from .rows import BASELINES, RANKING, Bounds, Row, rank_rows, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["results_frame", "terminal_table", "write_leaderboard"]
+__all__ = ["absent_baselines", "results_frame", "terminal_table", "write_leaderboard"]
 
 _METRICS = {
     "r2_human": "human takes",
@@ -108,11 +108,22 @@ def write_leaderboard(folder: Path) -> list[Path]:
             frame.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
             written.append(path)
             links = frame["result"].map("[files](results/{0})".format)
-            parts += [_layout(frame.assign(result=links), "github"), ""]
+            parts += [_layout(frame.assign(result=links), "github"), "", *absent_baselines(own)]
         parts += _reported_part([r for r in reported if r.dataset == dataset])
     readme = folder / "README.md"
     readme.write_text("\n".join(parts), encoding="utf-8")
     return [readme, *written]
+
+
+def absent_baselines(rows: Sequence[Row]) -> list[str]:
+    """Say which compulsory rows a table lacks, as lines of its page; none if it holds all."""
+    held = {(row.encoder, row.head) for row in rows}
+    absent = [
+        f"{encoder} with {head}" for encoder, head in BASELINES if (encoder, head) not in held
+    ]
+    if not absent:
+        return []
+    return [f"**Baselines that this table lacks: {', '.join(absent)}.**", ""]
 
 
 def _by_version(rows: Sequence[Row]) -> dict[str, list[Row]]:
