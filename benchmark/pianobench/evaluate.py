@@ -26,7 +26,7 @@ from .split import inner_groups
 from .training import train_network
 from .values import Corpus, Fold, Split
 
-__all__ = ["OutOfFold", "evaluate"]
+__all__ = ["Material", "Member", "OutOfFold", "evaluate", "fit_and_predict"]
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,64 @@ class OutOfFold:
 
 
 @dataclass(frozen=True)
-class _Material:
-    """What every model of a run is fitted from."""
+class Material:
+    """What every model of a run is fitted from.
+
+    Attributes
+    ----------
+    head : Head
+    x : float array, shape (clips, features), or Sequences
+    y : float array, shape (clips, dimensions)
+    weight : float array, shape (clips,)
+        Only the ratios matter.
+    peek : bool
+        Whether a network head stops on the fold that is scored.
+    """
 
     head: Head
     x: NDArray[np.float64] | Sequences
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
-    peek: bool
+    peek: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        head: Head,
+        x: NDArray[np.float64] | Sequences,
+        corpus: Corpus,
+        *,
+        peek: bool = False,
+    ) -> Material:
+        """Take targets from a corpus, and weigh its clips by their raters.
+
+        Raises
+        ------
+        StatisticsError
+            If a feature is not finite.
+        """
+        if isinstance(x, np.ndarray) and not np.isfinite(x).all():
+            clip, feature = np.argwhere(~np.isfinite(x))[0]
+            raise StatisticsError(
+                f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The "
+                "encoder must return finite numbers; `bench check` finds what it breaks."
+            )
+        return cls(head, x, corpus.targets, corpus.raters.astype(np.float64), peek)
 
 
 @dataclass(frozen=True)
-class _Member:
-    """One model to fit."""
+class Member:
+    """One model to fit.
+
+    Attributes
+    ----------
+    split : int
+        Which of several splits the fold is of.
+    fold : Fold
+    groups : str array, shape (clips,)
+        Unit of every clip that an inner split keeps whole.
+    seed : int
+    """
 
     split: int
     fold: Fold
@@ -109,29 +154,22 @@ def evaluate(
     UsageError
         If `test-fold` is asked of a head that has no early stopping.
     """
-    if isinstance(x, np.ndarray) and not np.isfinite(x).all():
-        clip, feature = np.argwhere(~np.isfinite(x))[0]
-        raise StatisticsError(
-            f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The encoder "
-            "must return finite numbers; `bench check` finds what it breaks."
-        )
+    material = Material.of(head, x, corpus, peek=selection == "test-fold")
     if selection == "test-fold" and not isinstance(head, NetworkHead):
         raise UsageError(
             f"--selection test-fold stops training on the scored fold, and the head {head.name!r} "
             "has no early stopping. Choose a network head such as mlp, or leave it out."
         )
     seeds = seeds if head.stochastic else seeds[:1]
-    weight = corpus.raters.astype(np.float64)
-    material = _Material(head, x, corpus.targets, weight, peek=selection == "test-fold")
     members = [
-        _Member(index, fold, inner_groups(corpus, split), seed)
+        Member(index, fold, inner_groups(corpus, split), seed)
         for index, split in enumerate(splits)
         for fold in split.folds
         for seed in seeds
     ]
     values = np.full((len(splits), len(seeds), *corpus.targets.shape), np.nan)
     selected: dict[int, Mapping[str, Any]] = {}
-    outcomes = run_where_it_pays(partial(_fit_and_predict, material), members, jobs)
+    outcomes = run_where_it_pays(partial(fit_and_predict, material), members, jobs)
     for index, outcome in track(outcomes, len(members), "fit", "model"):
         if isinstance(outcome, Exception):
             raise outcome
@@ -162,7 +200,7 @@ def _fit(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     groups: NDArray[np.str_],
-    member: _Member,
+    member: Member,
     weight: NDArray[np.float64],
 ) -> Predictor:
     try:
@@ -177,16 +215,34 @@ def _fit(
         ) from error
 
 
-def _fit_and_predict(
-    material: _Material, member: _Member
+def fit_and_predict(
+    material: Material, member: Member
 ) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
+    """Fit one model on the training part of its fold and predict the other part.
+
+    Returns
+    -------
+    predicted : float array, shape (test clips, dimensions)
+    selected : mapping
+        What the model chose inside the clips it was given.
+
+    Raises
+    ------
+    PluginError
+        If the head fails in a way it did not foresee.
+    StatisticsError
+        If a prediction is missing or not finite.
+    UsageError
+        If the pooling is learned and the head is not trained by gradient.
+    """
     head, train, test = material.head, member.fold.train, member.fold.test
     x, y, groups = material.x[train], material.y[train], member.groups[train]
     weight = material.weight[train] / material.weight[train].mean()
     x_test = material.x[test]
     if isinstance(head, NetworkHead):
-        peeked = (x_test, material.y[test]) if material.peek else None
-        network = train_network(head, x, y, groups, member.seed, weight, validation=peeked)
+        seen = test if material.peek else member.fold.validation
+        given = None if seen is None else (material.x[seen], material.y[seen])
+        network = train_network(head, x, y, groups, member.seed, weight, validation=given)
         returned, chosen = network.predict(x_test), network.selected
     elif isinstance(x, Sequences) or isinstance(x_test, Sequences):
         raise UsageError(

@@ -44,7 +44,7 @@ from .sequences import Sequences
 from .split import load_split
 from .values import Corpus, Split
 
-__all__ = ["Workplace", "run"]
+__all__ = ["Workplace", "encode_plan", "environment", "run"]
 
 _LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
@@ -125,12 +125,26 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
             data=data,
             components=_records(plan, encoded),
             protocols=protocols,
-            environment=_environment(workplace),
+            environment=environment(workplace),
             timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
         )
         save(result, folder)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
+
+
+def encode_plan(
+    plan: Plan, corpus: Corpus, workplace: Workplace
+) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Sequences]:
+    """Make the features that a plan's head is fitted on, as `run` makes them.
+
+    Raises
+    ------
+    PianobenchError
+        Whatever rendering and encoding refuse.
+    """
+    _require_device(plan.encoder, workplace.device)
+    return _encode(plan, corpus, _render(plan, corpus, workplace), workplace)
 
 
 def _load(plan: Plan, workplace: Workplace) -> tuple[Corpus, dict[str, Split]]:
@@ -247,7 +261,8 @@ def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
     timings[stage] = time.perf_counter() - started
 
 
-def _environment(workplace: Workplace) -> dict[str, str]:
+def environment(workplace: Workplace) -> dict[str, str]:
+    """Say what a run worked with: Python, device, processes, versions of libraries."""
     found = {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -230,11 +230,16 @@ class Frames:
 
 @dataclass(frozen=True)
 class Fold:
-    """Indices of the clips a model is trained on and of those it is scored on."""
+    """Indices of the clips a model is trained on and of those it is scored on.
+
+    `validation` are clips apart from both that early stopping looks at; None where it looks at an
+    inner part of the training clips.
+    """
 
     name: str
     train: NDArray[np.int64]
     test: NDArray[np.int64]
+    validation: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

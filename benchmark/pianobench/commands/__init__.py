@@ -8,6 +8,7 @@ from .installed import check, info, list_
 from .results import leaderboard, plot, rescore, submit
 from .run import run
 from .store import store
+from .study import study
 
 __all__ = [
     "audit",
@@ -22,6 +23,7 @@ __all__ = [
     "rescore",
     "run",
     "store",
+    "study",
     "submit",
     "validate_statistics",
 ]

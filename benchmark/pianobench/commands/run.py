@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, data_option, json_option, open_registry, plugin_option
+from .options import (
+    PATH,
+    component_options,
+    data_option,
+    json_option,
+    open_registry,
+    place_options,
+    plugin_option,
+    run_config,
+)
 
 if TYPE_CHECKING:
     from ..config import RunConfig
@@ -18,17 +27,7 @@ __all__ = ["run"]
 
 @click.command()
 @click.option("--config", type=PATH, help="TOML file of these settings; flags override it.")
-@click.option("--dataset", help="Dataset [default: percepiano; demo if nothing is asked for].")
-@click.option("--encoder", help="Encoder [default: mel].")
-@click.option("--renderer", help="What turns MIDI into audio [default: the dataset's].")
-@click.option("--layers", help="Such as 9-12, 1,4,9-12, all or last [default: the encoder's].")
-@click.option("--weights", help="pretrained, or random: the same architecture, untrained.")
-@click.option("--merge", help="concat or mean: how layers become one vector.")
-@click.option("--pooling", help="Such as mean or mean+std [default: the encoder's].")
-@click.option("--head", help="Head [default: the encoder's].")
-@click.option("--precision", help="float32, tf32 or bfloat16, of a torch encoder.")
-@click.option("--chunk", "chunk_s", type=float, help="Seconds passed at once [default: its own].")
-@click.option("--overlap", "overlap_s", type=float, help="Seconds that chunks share [default: 0].")
+@component_options(dataset="percepiano; demo if nothing is asked for", encoder="mel")
 @click.option("--protocols", help="Comma-separated [default: piece,unseen,work; slow heads: piece]")
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds, averaged.")
 @click.option("--selection", help="nested, or test-fold as in the study (never ranked).")
@@ -38,11 +37,8 @@ __all__ = ["run"]
     default=None,
     help="Also report what stopping on the scored fold would have claimed.",
 )
-@click.option("--set", "settings", multiple=True, help="part.option=value, such as head.hidden=64.")
 @click.option("--results", type=PATH, default=Path("results"), show_default=True)
-@click.option("--cache", type=PATH, help="Renders and features [default: $PIANOBENCH_CACHE].")
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--jobs", type=click.IntRange(1), help="Processes [default: all cores].")
+@place_options
 @plugin_option
 @data_option
 @json_option
@@ -102,16 +98,12 @@ def run(
 
 
 def _config(asked: dict[str, Any]) -> RunConfig:
-    from ..config import RunConfig, apply_settings, read_config
+    from ..config import read_config
 
-    path, settings = asked.pop("config"), asked.pop("settings")
-    weights = asked.pop("weights")
-    settings += () if weights is None else (f"encoder.weights={weights}",)
+    path = asked.pop("config")
     given = {} if path is None else read_config(path)
-    given |= {name: value for name, value in asked.items() if value is not None}
     if asked["protocols"] is not None:
-        given["protocols"] = tuple(p.strip() for p in asked["protocols"].split(","))
-    given.setdefault("dataset", "percepiano" if given or settings else "demo")
-    given.setdefault("encoder", "mel")
-    apply_settings(given, settings)
-    return RunConfig.parse(given, str(path or "the command line"))
+        asked["protocols"] = tuple(p.strip() for p in asked["protocols"].split(","))
+    anything = given or any(value not in (None, ()) for value in asked.values())
+    defaults = {"dataset": "percepiano" if anything else "demo", "encoder": "mel"}
+    return run_config(asked, defaults, given, str(path or "the command line"))

@@ -15,7 +15,7 @@ __all__ = ["Reported", "read_reported"]
 class Reported(BaseModel):
     """One number as its source prints it; there are no predictions to check it by."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     dataset: str
     row: str
@@ -24,6 +24,8 @@ class Reported(BaseModel):
     high: float | None = None
     source: str
     caveat: str = ""
+    study: str = ""
+    """Kind of study that shows where among its draws the number lies."""
 
 
 def read_reported(path: Path) -> list[Reported]:

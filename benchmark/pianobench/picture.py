@@ -1,0 +1,72 @@
+"""A figure and its file: SVG, PNG or PDF by the ending, equal bytes for equal content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import DependencyError, UsageError
+
+__all__ = ["SUFFIXES", "draw_rows"]
+
+# A date in the file would make two equal pictures differ.
+_NO_DATE: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None},
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+}
+SUFFIXES = tuple(_NO_DATE)
+
+
+@contextmanager
+def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[Any]:
+    """Give axes with one labelled row per line, to be drawn into; write them when the block ends.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .svg, .png or .pdf.
+    labels : list of str
+        Of the rows, from the top; the last lies at 1, the one above at 2, and so on.
+    axis : str
+        What the horizontal axis shows.
+    title : str
+
+    Raises
+    ------
+    UsageError
+        For another ending, a place that cannot be written, or nothing to draw.
+    DependencyError
+        If matplotlib is not installed.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"Cannot draw {path.name!r}: name a file ending in {', '.join(SUFFIXES)}.")
+    if not labels:
+        raise UsageError(f"There is nothing to draw in {path.name!r}: no row has the number.")
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DependencyError(
+            'Drawing needs matplotlib: pip install "pianobench[page]".'
+        ) from error
+    with matplotlib.rc_context({"svg.hashsalt": "pianobench", "font.size": 9}):
+        figure = Figure(figsize=(7.0, 1.1 + 0.28 * len(labels)), layout="constrained")
+        axes = figure.subplots()
+        yield axes
+        axes.set_yticks(range(len(labels), 0, -1), labels)
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(axis)
+        axes.set_title(title, loc="left")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=150, metadata=_NO_DATE[path.suffix])
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write the picture {path}: {error.strerror}. Name another place."
+            ) from error

@@ -1,0 +1,295 @@
+"""The protocol that PercePiano's own figures come from, over many draws of its test set.
+
+What enters is a plan and the seeds of draws; what leaves is a folder: the predictions of every
+draw, written as soon as it is done, and ``study.json``. A draw holds a test set, and four models
+that each stop early on a fold of their own (`pianobench.studies.draws`). Heads that are not trained
+by gradient are fitted four times on the same clips. What depends on the draw is drawn: the one test
+set behind a published figure is one such draw.
+
+Two things are called the score of four models, so both are kept. The released code prints the mean
+of their R2; the R2 of their mean prediction is higher, by what averaging takes from the error.
+
+References
+----------
+Park, Kim, Park, Choi, Li, Park, Hwang: Piano performance evaluation dataset with multilevel
+perceptual features. Scientific Reports 14, 23002, 2024. https://doi.org/10.1038/s41598-024-73810-0
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..array_files import ArrayFile, read_arrays, write_arrays
+from ..corpus import load_corpus
+from ..errors import ResultError
+from ..evaluate import Material, Member, fit_and_predict
+from ..metrics import pooled_r2
+from ..parallel import run_all
+from ..plan import Plan
+from ..progress import track
+from ..run import Workplace, encode_plan, environment
+from ..values import Corpus
+from .distribution import Distribution, describe_draws
+from .draws import FOLDS, TEST_SHARE, Draw, draw_test_set
+
+__all__ = ["MEASURES", "DrawRecord", "PublishedSplit", "published_split", "read_published_split"]
+
+KIND = "published-split"
+MEASURES: Mapping[str, str] = {
+    "r2_mean_of_models": "mean of the four R2",
+    "r2_of_mean": "R2 of the mean prediction",
+    "r2_of_mean_flat": "the same, all labels as one",
+}
+"""What is described over draws; the first is what the released code prints."""
+
+# What a run says of how it is evaluated; a study answers that itself.
+_OF_A_RUN = {"protocols", "seeds", "selection", "optimism"}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class DrawRecord(_Record):
+    """One draw."""
+
+    seed: int
+    """Of the draw, and of the initial weights and batches of its models."""
+    excerpts: list[str]
+    """Excerpts that make the test set."""
+    clips: int
+    known_music: float
+    """Share of the test clips whose passage the folds hold as well."""
+    r2_models: list[float]
+    """R2 of each model on the test set, the uniform mean over dimensions."""
+    r2_mean_of_models: float
+    r2_of_mean: float
+    """R2 of the models' mean prediction, the uniform mean over dimensions."""
+    r2_of_mean_flat: float
+    """R2 of the mean prediction, the labels of all dimensions about one common mean."""
+    selected: list[dict[str, Any]]
+    """What each model chose: epochs, penalty, ..."""
+    cpu_s: float
+    predictions: str
+    """File of ``clips`` (indices) and ``values``, shape (models, clips, dimensions)."""
+
+
+class PublishedSplit(_Record):
+    """What the study found; `config` alone, with the seeds, is enough to repeat it."""
+
+    schema_version: Literal[1] = 1
+    study: Literal["published-split"] = "published-split"
+    ranked: Literal[False] = False
+    """Music is shared between training and test."""
+    name: str
+    pianobench: str
+    config: dict[str, Any]
+    dataset: str
+    data_version: str
+    data_digest: str
+    test_share: float
+    folds: int
+    draws: list[DrawRecord]
+    distributions: dict[str, Distribution]
+    """By `MEASURES`."""
+    environment: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """Encoder and head."""
+        return f"{self.config['encoder']['name']}, {self.config['head']['name']}"
+
+
+class _Predicted(NamedTuple):
+    """What the models of a draw leave; `values` is of shape (models, test clips, dimensions)."""
+
+    values: NDArray[np.float64]
+    selected: list[dict[str, Any]]
+    cpu_s: float
+
+
+def published_split(
+    plan: Plan, workplace: Workplace, seeds: Sequence[int], marks: Sequence[float] = ()
+) -> tuple[PublishedSplit, Path]:
+    """Carry out the study; draws whose predictions lie in its folder are not fitted again.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its protocols, seeds and selection do not matter.
+    workplace : Workplace
+        Its `results` holds one folder per study.
+    seeds : sequence of int
+        One draw each.
+    marks : sequence of float
+        Reported numbers to place among the draws.
+
+    Returns
+    -------
+    study, folder
+
+    Raises
+    ------
+    PianobenchError
+        Whatever the stages refuse. Draws that are done by then are kept.
+    """
+    corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
+    corpus.group("passage")
+    draws = [draw_test_set(corpus, seed) for seed in seeds]
+    encoded, features = encode_plan(plan, corpus, workplace)
+    material = Material.of(plan.head, features, corpus)
+    config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
+    name = _name(config, corpus, encoded.namespace)
+    folder = workplace.results / name
+    _make(folder)
+    _fit_missing(folder, material, corpus, draws, workplace.jobs)
+    records = [_record(folder, corpus, draw) for draw in draws]
+    study = PublishedSplit(
+        name=name,
+        pianobench=version("pianobench"),
+        config=config,
+        dataset=corpus.name,
+        data_version=corpus.version,
+        data_digest=corpus.digest,
+        test_share=TEST_SHARE,
+        folds=FOLDS,
+        draws=records,
+        distributions={
+            measure: describe_draws([getattr(record, measure) for record in records], marks)
+            for measure in MEASURES
+        },
+        environment=environment(workplace),
+    )
+    _save(study, folder)
+    return study, folder
+
+
+def read_published_split(folder: Path) -> PublishedSplit:
+    """Read a stored study.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it is not of this kind and schema.
+    """
+    path = folder / "study.json"
+    try:
+        return PublishedSplit.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"There is no study at {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
+        raise ResultError(
+            f"{path} is not a study of kind {KIND!r} as this pianobench writes it (at {where}: "
+            f"{first['msg']}). Carry it out again."
+        ) from error
+
+
+def _name(config: Mapping[str, Any], corpus: Corpus, features: str) -> str:
+    """Name a study by what is fitted, and the digest of all that its draws depend on."""
+    identity = [KIND, version("pianobench"), config, corpus.digest, features, TEST_SHARE, FOLDS]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    chosen = (config[part] for part in ("dataset", "encoder", "renderer", "head"))
+    names = [choice["name"].replace("/", "_") for choice in chosen if choice is not None]
+    return "-".join([KIND, *names, digest[:8]])
+
+
+def _path(folder: Path, seed: int) -> Path:
+    return folder / "draws" / f"{seed}.safetensors"
+
+
+def _fit_missing(
+    folder: Path, material: Material, corpus: Corpus, draws: Sequence[Draw], jobs: int
+) -> None:
+    """Fit the models of every draw that is not stored, and store it when it is done."""
+    missing = [draw for draw in draws if read_arrays(_path(folder, draw.seed)) is None]
+    failed: list[Exception] = []
+    fit = partial(_predict, material, corpus.group("excerpt"))
+    outcomes = run_all(fit, missing, jobs)
+    for index, outcome in track(outcomes, len(missing), "fit", "draw"):
+        if isinstance(outcome, Exception):
+            failed.append(outcome)
+            continue
+        draw = missing[index]
+        write_arrays(
+            _path(folder, draw.seed),
+            {"clips": draw.test, "values": outcome.values},
+            {"selected": json.dumps(outcome.selected), "cpu_s": f"{outcome.cpu_s:.3f}"},
+        )
+    if failed:
+        raise failed[0]
+
+
+def _predict(material: Material, groups: NDArray[np.str_], draw: Draw) -> _Predicted:
+    started = time.process_time()
+    values, selected = [], []
+    for model in draw.models():
+        predicted, chosen = fit_and_predict(material, Member(0, model, groups, draw.seed))
+        values.append(predicted)
+        selected.append({"fold": model.name, **chosen})
+    return _Predicted(np.array(values), selected, time.process_time() - started)
+
+
+def _record(folder: Path, corpus: Corpus, draw: Draw) -> DrawRecord:
+    path = _path(folder, draw.seed)
+    stored = read_arrays(path)
+    if stored is None:
+        raise ResultError(
+            f"The draw {path} is gone since it was written. Carry out the study again."
+        )
+    return DrawRecord(
+        seed=draw.seed,
+        excerpts=sorted(set(corpus.group("excerpt")[draw.test].tolist())),
+        clips=len(draw.test),
+        known_music=draw.share_of_known_music(corpus),
+        **_scores(corpus.targets[draw.test], stored),
+        selected=json.loads(stored.words["selected"]),
+        cpu_s=float(stored.words["cpu_s"]),
+        predictions=str(path.relative_to(folder)),
+    )
+
+
+def _scores(targets: NDArray[np.float64], stored: ArrayFile) -> dict[str, Any]:
+    values = stored.arrays["values"]
+    models = pooled_r2(targets, values).mean(axis=-1)
+    mean = values.mean(axis=0)
+    return {
+        "r2_models": models.tolist(),
+        "r2_mean_of_models": float(models.mean()),
+        "r2_of_mean": float(pooled_r2(targets, mean).mean()),
+        "r2_of_mean_flat": float(pooled_r2(targets.reshape(-1, 1), mean.reshape(-1, 1))[0]),
+    }
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(
+            f"Cannot write into {folder.parent}: {error.strerror}. Name another folder with --out."
+        ) from error
+
+
+def _save(study: PublishedSplit, folder: Path) -> None:
+    text = json.dumps(study.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    temporary = folder / f"{uuid.uuid4().hex}.tmp"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(folder / "study.json")
+    except OSError as error:
+        raise ResultError(
+            f"Cannot write into {folder}: {error.strerror}. Name another folder with --out."
+        ) from error
