@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from pianobench import Corpus, Head
+from pianobench import Corpus, Head, NetworkHead
 from pianobench.errors import StatisticsError, UsageError
-from pianobench.evaluate import evaluate
+from pianobench.evaluate import Material, Member, evaluate, fit_and_predict
 from pianobench.plugins import Registry
 from pianobench.split import make_split
+from pianobench.training import train_network
 
 Floats = NDArray[np.float64]
 Seen = list[tuple[Floats, NDArray[np.str_], int, Floats]]
@@ -155,3 +156,27 @@ def test_splits_fitted_side_by_side_give_what_each_gives_alone(
         np.testing.assert_array_equal(found.values, alone.values)
         np.testing.assert_array_equal(found.folds, alone.folds)
         assert found.selected == alone.selected
+
+
+def test_early_stopping_looks_at_the_validation_clips_of_a_fold(
+    corpus: Corpus, features: Floats
+) -> None:
+    (first, *_) = make_split(corpus, "piece").folds
+    fold = replace(first, train=first.train[6:], validation=first.train[:6])
+    head = Registry().create(NetworkHead, "head", "mlp", {"epochs": 2, "hidden": 8})
+    groups = corpus.group("passage")
+    member = Member(split=0, fold=fold, groups=groups, seed=3)
+    predicted, selected = fit_and_predict(Material.of(head, features, corpus), member)
+    train, seen = fold.train, first.train[:6]
+    weight = corpus.raters[train] / corpus.raters[train].mean()
+    by_hand = train_network(
+        head,
+        features[train],
+        corpus.targets[train],
+        groups[train],
+        3,
+        weight,
+        validation=(features[seen], corpus.targets[seen]),
+    )
+    np.testing.assert_array_equal(predicted, by_hand.predict(features[fold.test]))
+    assert (selected["validation"], selected["validation_clips"]) == ("given", 6)

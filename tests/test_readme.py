@@ -48,7 +48,7 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
     here = {*DEMO_COMMANDS, *DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    assert set(shown_commands()) == here | ENCODER_COMMANDS
+    assert set(shown_commands()) == here | ENCODER_COMMANDS | {*STUDY_COMMANDS}
 
 
 DEMO_COMMANDS = [
@@ -75,6 +75,13 @@ PUBLISHED_COMMANDS = [
     "bench power results/NAME results/OTHER",
     "bench submit results/NAME",
     "bench leaderboard",
+]
+# Of docs/published-split.md, in the order in which each needs the ones before it.
+STUDY_COMMANDS = [
+    "bench study published-split --encoder midi-stats --head kernel-ridge",
+    "bench study published-split --encoder score-stats --head kernel-ridge"
+    " --beside studies/MIDI-STATS",
+    "bench study published-split --beside studies/SCORE-STATS --beside studies/MIDI-STATS",
 ]
 
 
@@ -115,6 +122,22 @@ def test_the_commands_on_real_data_run(
     command: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert type_in(command, monkeypatch) == 0
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_commands_of_studies_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("parangonar")
+    pytest.importorskip("torch")
+    # One draw, and one epoch of the network: as shown, they train for hours.
+    short = " --draws 1 --encoder han --head han --set head.epochs=1"
+    for command, less in zip(STUDY_COMMANDS, (" --draws 1", " --draws 1", short), strict=True):
+        done = {path.name for path in place.glob("studies/*")}
+        for folder in done:
+            name = "SCORE-STATS" if "score-stats" in folder else "MIDI-STATS"
+            command = command.replace(name, folder)
+        assert type_in(command + less, monkeypatch) == 0, command
+    assert len(list(place.glob("studies/*/study.json"))) == 3
 
 
 @pytest.mark.data

@@ -148,7 +148,7 @@ def _reported_part(reported: Sequence[Reported]) -> list[str]:
         return []
     import pandas as pd
 
-    table = pd.DataFrame([r.model_dump() for r in reported]).drop(columns="dataset")
+    table = pd.DataFrame([r.model_dump() for r in reported]).drop(columns=["dataset", "study"])
     return [
         "### Reported elsewhere",
         "",

@@ -237,7 +237,9 @@ def _predict(material: Material, groups: NDArray[np.str_], draw: Draw) -> _Predi
     started = time.process_time()
     values, selected = [], []
     for model in draw.models():
-        predicted, chosen = fit_and_predict(material, Member(0, model, groups, draw.seed))
+        predicted, chosen = fit_and_predict(
+            material, Member(split=0, fold=model, groups=groups, seed=draw.seed)
+        )
         values.append(predicted)
         selected.append({"fold": model.name, **chosen})
     return _Predicted(np.array(values), selected, time.process_time() - started)

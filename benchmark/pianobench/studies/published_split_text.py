@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
-from .distribution import APART
+from .distribution import APART, describe_draws
 from .published_split import MEASURES, PublishedSplit
 from .strips import Strip, draw_strips
 
@@ -90,8 +90,10 @@ def _beside(study: PublishedSplit, other: PublishedSplit) -> str:
     measure = next(iter(MEASURES))
     pairs = zip(study.draws, other.draws, strict=True)
     higher = [getattr(theirs, measure) - getattr(ours, measure) for ours, theirs in pairs]
+    found = describe_draws(higher, [])
+    spread = "" if found.sd is None else f" (sd {found.sd:.3f})"
     return (
-        f"{other.label}, on the same draws: {sum(higher) / len(higher):+.3f} on average, higher in "
+        f"{other.label}, on the same draws: {found.mean:+.3f} on average{spread}, higher in "
         f"{sum(each > 0 for each in higher)} of {len(higher)}"
     )
 

@@ -51,9 +51,9 @@ def draw_strips(
             axes.text(
                 mark,
                 len(strips) + 0.45,
-                f"{mark:.3f}",
+                f" {mark:.3f}",
                 color="#c44e52",
-                ha="center",
+                ha="left",
                 va="bottom",
                 fontsize=8,
             )
