@@ -207,6 +207,9 @@ class Pooling(Component):
     """Frames to one vector per layer: `pool` where nothing is learned, else `network`."""
 
     kind: ClassVar[str] = "pooling"
+    linear: ClassVar[bool] = False
+    """True where a weighted sum of layers is pooled to the weighted sum of what each is pooled to,
+    so that layers can be weighted after they are pooled."""
 
     @property
     def learned(self) -> bool:

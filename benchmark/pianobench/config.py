@@ -75,8 +75,8 @@ class RunConfig(BaseModel):
     head: Choice | None = None
     layers: str | None = None
     """Such as ``9-12``, ``1,4,9-12``, ``all`` or ``last``."""
-    merge: Literal["concat", "mean"] = "concat"
-    """How several layers become one vector."""
+    merge: Literal["concat", "mean", "weighted"] = "concat"
+    """How several layers become one vector; ``weighted`` learns their weights with the head."""
     precision: Precision | None = Field(None, exclude_if=_is_none)
     """Of a torch encoder's arithmetic; None for other encoders."""
     chunk_s: PositiveFloat | None = Field(None, exclude_if=_is_none)

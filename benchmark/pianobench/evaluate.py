@@ -1,10 +1,9 @@
 """Folds and seeds to out-of-fold predictions.
 
-What enters: features [clip, feature], or sequences of frames with a pooling that is learned, a
-corpus, a split and a head. What leaves: one prediction
-per seed, clip and dimension, each made by a model that never saw the clip's fold. Whatever a head
-selects, it selects inside the training part, with an inner split that keeps the protocol's unit
-whole (of `unseen`, the passage).
+What enters: features [clip, feature], or inputs of a network that learns more than the head, a
+corpus, a split and a head. What leaves: one prediction per seed, clip and dimension, each made by
+a model that never saw the clip's fold. Whatever a head selects, it selects inside the training
+part, with an inner split that keeps the protocol's unit whole (of `unseen`, the passage).
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ from .components import Head, NetworkHead, Predictor
 from .errors import PianobenchError, PluginError, StatisticsError, UsageError
 from .parallel import run_where_it_pays
 from .progress import track
-from .sequences import Sequences
 from .split import inner_groups
-from .training import train_network
+from .training import Inputs, train_network
 from .values import Corpus, Fold, Split
 
 __all__ = ["Material", "Member", "OutOfFold", "evaluate", "fit_and_predict"]
@@ -66,7 +64,7 @@ class Material:
     """
 
     head: Head
-    x: NDArray[np.float64] | Sequences
+    x: NDArray[np.float64] | Inputs
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
     peek: bool = False
@@ -118,7 +116,7 @@ class Member:
 
 def evaluate(
     head: Head,
-    x: NDArray[np.float64] | Sequences,
+    x: NDArray[np.float64] | Inputs,
     corpus: Corpus,
     splits: Sequence[Split],
     seeds: tuple[int, ...],
@@ -131,7 +129,7 @@ def evaluate(
     Parameters
     ----------
     head : Head
-    x : array, shape (clips, features), or Sequences
+    x : array, shape (clips, features), or Inputs
     corpus : Corpus
     splits : sequence of Split
         Their models are fitted side by side.
@@ -244,10 +242,11 @@ def fit_and_predict(
         given = None if seen is None else (material.x[seen], material.y[seen])
         network = train_network(head, x, y, groups, member.seed, weight, validation=given)
         returned, chosen = network.predict(x_test), network.selected
-    elif isinstance(x, Sequences) or isinstance(x_test, Sequences):
+    elif not isinstance(x, np.ndarray) or not isinstance(x_test, np.ndarray):
         raise UsageError(
-            f"The pooling is learned with the head, and the head {head.name!r} is not trained by "
-            "gradient. Choose a network head such as mlp, or another pooling, such as mean."
+            f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
+            "is not trained by gradient. Choose a network head such as mlp, or the pooling mean "
+            "and another merge."
         )
     else:
         predictor = _fit(head, x, y, groups, member, weight)

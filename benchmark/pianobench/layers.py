@@ -16,7 +16,8 @@ from .errors import UsageError
 
 __all__ = ["Merge", "merge", "select_layers"]
 
-Merge = Literal["concat", "mean"]
+Merge = Literal["concat", "mean", "weighted"]
+"""Side by side, averaged, or a sum whose weights are learned with the head."""
 
 
 def select_layers(text: str, encoder: str, count: int) -> tuple[int, ...]:
@@ -77,8 +78,9 @@ def merge(layers: Mapping[int, NDArray[np.floating[Any]]], how: Merge) -> NDArra
     Parameters
     ----------
     layers : mapping of int to array, shape (clips, width)
-    how : {"concat", "mean"}
-        Side by side in order of layer, or their average.
+    how : {"concat", "mean", "weighted"}
+        Side by side in order of layer, or their average. Layers that are still to be weighted stay
+        side by side: see `pianobench.layer_vectors`.
 
     Returns
     -------
@@ -87,16 +89,17 @@ def merge(layers: Mapping[int, NDArray[np.floating[Any]]], how: Merge) -> NDArra
     Raises
     ------
     UsageError
-        If layers of different widths are to be averaged.
+        If layers of different widths are to be averaged or weighted.
     """
     ordered = [np.asarray(layers[k], dtype=np.float64) for k in sorted(layers)]
-    if how == "concat":
-        return np.concatenate(ordered, axis=1)
     widths = {values.shape[1] for values in ordered}
-    if len(widths) > 1:
+    if len(widths) > 1 and how != "concat":
+        done = "averaged" if how == "mean" else "weighted"
         raise UsageError(
-            f"Layers {sorted(layers)} have widths {sorted(widths)} and cannot be averaged. Merge "
+            f"Layers {sorted(layers)} have widths {sorted(widths)} and cannot be {done}. Merge "
             "them by concatenation, or choose layers of one width."
         )
+    if how != "mean":
+        return np.concatenate(ordered, axis=1)
     average: NDArray[np.float64] = np.mean(ordered, axis=0)
     return average

@@ -77,8 +77,9 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     UnknownNameError
         For a component, option or protocol that does not exist, with the nearest that does.
     UsageError
-        For options or layers that cannot be used, a renderer for an encoder of notes, or a learned
-        pooling with a head that is not trained by gradient.
+        For options or layers that cannot be used, a renderer for an encoder of notes, a learned
+        pooling or learned weights of layers with a head that is not trained by gradient, or layers
+        that cannot be weighted.
     """
     dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
     encoder = _create_encoder(config.encoder, registry)
@@ -104,6 +105,9 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
             f"head {head.name!r} does not. Choose a network head such as mlp, or leave them out."
         )
     layers = config.layers or encoder.default_layers
+    chosen = select_layers(layers, encoder.name, encoder.layers)
+    if config.merge == "weighted":
+        _require_weighable(encoder, pooling, head, chosen)
     filled = config.model_copy(
         update=_how_encoded(config, encoder)
         | {
@@ -135,9 +139,31 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         renderer,
         pooling,
         head,
-        select_layers(layers, encoder.name, encoder.layers),
+        chosen,
         origins,
     )
+
+
+def _require_weighable(
+    encoder: AudioEncoder | ScoreEncoder, pooling: Pooling, head: Head, layers: tuple[int, ...]
+) -> None:
+    """Refuse weights of layers that could not be learned, or would not be those of the frames."""
+    asked = "--merge weighted learns weights of layers with the head"
+    if not isinstance(head, NetworkHead):
+        raise UsageError(
+            f"{asked}, and the head {head.name!r} is not trained by gradient. Choose a network "
+            "head such as mlp, or --merge concat or mean."
+        )
+    if len(layers) < 2:
+        raise UsageError(
+            f"{asked}, and there is but layer {layers[0]} of the encoder {encoder.name!r}. Choose "
+            "several with --layers, or leave --merge out."
+        )
+    if not (pooling.learned or pooling.linear):
+        raise UsageError(
+            f"{asked}, and the pooling {pooling.name!r} of a mixture of layers cannot be had from "
+            "what it makes of each. Choose mean, or a pooling that is learned, such as attention."
+        )
 
 
 def _create_encoder(choice: Choice, registry: Registry) -> AudioEncoder | ScoreEncoder:

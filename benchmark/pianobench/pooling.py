@@ -27,6 +27,11 @@ class JoinedPooling(Pooling):
         return "+".join(part.name for part in self.parts)
 
     @property
+    def linear(self) -> bool:  # type: ignore[override]  # a fact that depends on an option
+        """Whether all parts are."""
+        return all(part.linear for part in self.parts)
+
+    @property
     def options(self) -> dict[str, Any]:
         """Options of all parts; no two parts share one."""
         return {key: value for part in self.parts for key, value in part.options.items()}

@@ -33,6 +33,7 @@ from .encode import Encoded, encode_corpus
 from .errors import PluginError, UsageError
 from .evaluate import evaluate
 from .frame_encoding import EncodedFrames, encode_frames
+from .layer_vectors import LayerVectors
 from .parallel import usable_cores
 from .plan import Plan
 from .plugins import Registry
@@ -42,6 +43,7 @@ from .render import Rendered, render_clips
 from .result import ComponentRecord, Result, predictions_name, save, writing
 from .sequences import Sequences
 from .split import load_split
+from .training import Inputs
 from .values import Corpus, Split
 
 __all__ = ["Workplace", "encode_plan", "environment", "run"]
@@ -189,8 +191,8 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
 
 def _encode(
     plan: Plan, corpus: Corpus, waveforms: Mapping[str, Rendered] | None, workplace: Workplace
-) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Sequences]:
-    """Encode to pooled features, or to sequences for a pooling that is learned."""
+) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Inputs]:
+    """Encode to pooled features, or to what a network learns more than the head from."""
     where: dict[str, Any] = {
         "waveforms": waveforms,
         "policy": plan.policy(workplace.device),
@@ -199,9 +201,14 @@ def _encode(
     }
     if plan.pooling.learned:
         frames = encode_frames(plan.encoder, corpus, plan.layers, **where)
-        return frames, Sequences(plan.pooling, frames.paths, plan.config.merge)
+        sequences = Sequences(plan.pooling, frames.paths, plan.config.merge)
+        sequences.require_frames()
+        return frames, sequences
     encoded = encode_corpus(plan.encoder, corpus, plan.pooling, plan.layers, **where)
-    return encoded, encoded.features(plan.config.merge)
+    features = encoded.features(plan.config.merge)
+    if plan.config.merge == "weighted":
+        return encoded, LayerVectors(features, plan.layers)
+    return encoded, features
 
 
 def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from .components import NetworkHead, Pooling
 from .descent import Batch, Batches
+from .errors import UsageError
 from .frame_store import read_frames
+from .layer_vectors import layer_weights
 from .layers import Merge, merge
 from .training import Standardisation
 
@@ -46,8 +48,8 @@ class Sequences:
         A learned one.
     paths : tuple of Path
         Files of frames, one a clip; see `pianobench.frame_store`.
-    how : {"concat", "mean"}
-        How the layers become one sequence.
+    how : {"concat", "mean", "weighted"}
+        How the layers become one sequence; they stay side by side where their weights are learned.
     """
 
     pooling: Pooling
@@ -86,15 +88,40 @@ class Sequences:
 
     def network(self, head: NetworkHead, dimensions: int) -> Any:
         """Join the pooling's network and the head's, whose width is what the first one returns."""
-        from .pooled_network import join_networks
+        from .pooled_network import LayerMix, join_networks
 
         width = self.read(0)[0].shape[1]
         sample = next(self[np.arange(1)].batches(Standardisation.none(width)).in_order())
-        return join_networks(self.pooling, head, sample.inputs, width, dimensions)
+        mix = LayerMix(len(self.layers)) if self.how == "weighted" else None
+        return join_networks(mix, self.pooling, head, sample.inputs, dimensions)
 
     def batches(self, standardisation: Standardisation) -> Batches:
         """Cut the clips, standardised, into batches."""
         return _SequenceBatches(self, standardisation)
+
+    def learned(self, module: Any) -> dict[str, Any]:
+        """Say which layers a trained module weighs how."""
+        return layer_weights(self.layers, module.mix) if self.how == "weighted" else {}
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that are stored, in order."""
+        return tuple(sorted(read_frames(self.paths[0]).layers))
+
+    def require_frames(self) -> None:
+        """Refuse clips that are all of one frame.
+
+        Raises
+        ------
+        UsageError
+            If nothing is there to be pooled.
+        """
+        if all(len(self.read(index)[0]) == 1 for index in range(len(self))):
+            raise UsageError(
+                f"The encoder makes a single frame of every clip, so that the pooling "
+                f"{self.pooling.name!r} has nothing to learn. Choose the pooling mean, or an "
+                "encoder that gives a sequence, such as mel."
+            )
 
 
 class _Clip(NamedTuple):

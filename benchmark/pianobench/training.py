@@ -9,7 +9,7 @@ size gain nothing from more threads: one process per core is the best use of cor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "Inputs",
     "Standardisation",
     "TrainedNetwork",
+    "Vectors",
     "inner_validation",
     "train_network",
 ]
@@ -96,6 +97,10 @@ class Inputs(Protocol):
         """Cut the clips, standardised, into batches."""
         ...
 
+    def learned(self, module: Any) -> Mapping[str, Any]:
+        """Say what a user should know of a trained module, as JSON holds it."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -110,7 +115,8 @@ class TrainedNetwork:
     selected : mapping
         ``epochs`` that were kept, their ``validation_r2``, ``validation`` (``inner`` or
         ``given``) and the ``validation_clips`` and ``validation_units`` behind it (None where the
-        units of given clips are unknown).
+        units of given clips are unknown), and what the inputs tell of the module, such as
+        ``layer_weights``.
     curve : tuple of Epoch
         Every epoch that was run.
     """
@@ -200,6 +206,7 @@ def train_network(
         "validation_r2": curve[best].validation_r2,
         "validation_clips": len(y_seen),
         **chosen,
+        **clips.learned(module),
     }
     return TrainedNetwork(module, inputs, labels, selected, tuple(curve))
 
@@ -246,25 +253,38 @@ def inner_validation(groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Vectors:
-    """One vector per clip."""
+class Vectors:
+    """One vector per clip.
+
+    Attributes
+    ----------
+    x : array, shape (clips, features)
+    """
 
     x: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, chosen: NDArray[Any]) -> _Vectors:
-        return _Vectors(self.x[chosen])
+    def __getitem__(self, chosen: NDArray[Any]) -> Self:
+        """Select clips, by indices or by a mask."""
+        return replace(self, x=self.x[chosen])
 
     def standardisation(self) -> Standardisation:
+        """Measure the columns."""
         return Standardisation.of(self.x)
 
     def network(self, head: NetworkHead, dimensions: int) -> Any:
+        """Make the head's network."""
         return head.network(self.x.shape[1], dimensions)
 
     def batches(self, standardisation: Standardisation) -> Batches:
+        """Cut the clips, standardised, into batches."""
         return _VectorBatches(standardisation.apply(self.x))
+
+    def learned(self, module: Any) -> Mapping[str, Any]:  # noqa: ARG002 - for those with a say
+        """Say nothing."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -289,7 +309,7 @@ class _VectorBatches:
 
 
 def _inputs(x: NDArray[np.float64] | Inputs) -> Inputs:
-    return _Vectors(x) if isinstance(x, np.ndarray) else x
+    return Vectors(x) if isinstance(x, np.ndarray) else x
 
 
 def _require_torch() -> None:

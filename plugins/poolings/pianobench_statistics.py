@@ -24,6 +24,7 @@ class Mean(Pooling):
     """Arithmetic mean over frames, summed in double precision."""
 
     name = "mean"
+    linear = True
 
     def pool(self, frames: Frames) -> Floats:
         """Pool to shape (layers, width)."""

@@ -143,8 +143,8 @@ def _options(result: Result) -> tuple[str, ...]:
         if (kind, option) != ("renderer", "instrument")
     ]
     config = result.config
-    if config.merge == "mean":
-        changed.append("merge=mean")
+    if config.merge != "concat":
+        changed.append(f"merge={config.merge}")
     if config.precision not in (None, "float32"):
         changed.append(f"precision={config.precision}")
     facts = result.components["encoder"].facts

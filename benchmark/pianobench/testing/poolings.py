@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..components import Pooling
 from ..values import Frames
-from .checks import require, require_equal
+from .checks import NotRunError, require, require_equal
 
 
 def _frames(count: int, layers: int = 3, width: int = 6) -> Frames:
@@ -62,10 +62,22 @@ def leaves_the_frames_alone(pooling: Pooling) -> None:
     require(bool(np.array_equal(frames.values, copy.values)), "It changes the values it is given.")
 
 
+def commutes_with_weighting_layers(pooling: Pooling) -> None:
+    """Where it says that it is linear."""
+    if not pooling.linear:
+        raise NotRunError("It does not say that it is linear.")
+    frames, weights = _frames(50), np.array([0.2, 0.5, 0.3], dtype=np.float32)
+    mixed = np.tensordot(weights, frames.values, axes=1)[None]
+    of_mixture = _pool(pooling, Frames(mixed, frames.times_s, frames.levels))[0]
+    mixture = weights @ _pool(pooling, frames)
+    require_equal("A mixture of layers pooled, and pooled layers mixed", of_mixture, mixture, 1e-5)
+
+
 PROMISES = (
     pools_every_layer,
     gives_one_width_for_any_length,
     pools_each_layer_on_its_own,
     gives_the_same_every_time,
     leaves_the_frames_alone,
+    commutes_with_weighting_layers,
 )

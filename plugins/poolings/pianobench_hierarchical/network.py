@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from pianobench import UsageError
-
-from .recurrence import BidirectionalLSTM, find_runs
+from pianobench.recurrent import BidirectionalLSTM, find_runs
 
 if TYPE_CHECKING:
     from . import Size

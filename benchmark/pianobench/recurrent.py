@@ -2,7 +2,8 @@
 
 Sequences lie one after another in one array, without padding. They are padded to be read, those of
 like length together, and the backward direction reads them reversed by index: packed sequences
-(`torch.nn.utils.rnn.pack_padded_sequence`) give the same numbers 3.5 to 4 times slower.
+(`torch.nn.utils.rnn.pack_padded_sequence`) give the same numbers 3.5 to 4 times slower. It imports
+torch, and is imported only where something is trained.
 """
 
 from __future__ import annotations
