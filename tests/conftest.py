@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from pianobench import Clip, Corpus, Dataset, Dimension
 from pianobench.config import RunConfig
 from pianobench.evaluate import OutOfFold
+from pianobench.frame_store import FrameRow, FrameStore
 from pianobench.predictions import write_predictions
 from pianobench.record import data_record, protocol_record
 from pianobench.rescore import rescore
@@ -87,6 +89,28 @@ class Small(Dataset):
 
 
 @pytest.fixture
+def write_frames(tmp_path: Path) -> Callable[..., tuple[Path, ...]]:
+    """Store clips of values, shape (frames, layers * width), as frames with beats of two each."""
+    store = FrameStore(tmp_path / "frames", {"encoder": "invented"})
+
+    def write(clips: Sequence[np.ndarray], layers: int = 1) -> tuple[Path, ...]:
+        store.write(
+            [
+                FrameRow(
+                    str(index),
+                    dict(enumerate(np.split(values, layers, axis=1))),
+                    np.arange(len(values)) / 10,
+                    {"beat": np.arange(len(values)) // 2},
+                )
+                for index, values in enumerate(clips)
+            ]
+        )
+        return tuple(store.path(str(index)) for index in range(len(clips)))
+
+    return write
+
+
+@pytest.fixture
 def predicted(corpus: Corpus) -> OutOfFold:
     """Noisy predictions of two seeds, as `piece` would score them."""
     split = make_split(corpus, "piece")
@@ -137,3 +161,23 @@ def stored(tmp_path: Path, corpus: Corpus, predicted: OutOfFold) -> Path:
 def disagreements() -> Callable[[Path, Corpus], list[str]]:
     """Rescore a stored result against a corpus."""
     return lambda folder, corpus: rescore(folder, read_result(folder), Small(), corpus)
+
+
+@pytest.fixture
+def same_weights() -> Callable[[Any, int], Any]:
+    """Make torch's own LSTM with the weights of ours."""
+
+    def make(reader: Any, width: int) -> Any:
+        import torch
+
+        layers, units = len(reader.forwards), reader.width // 2
+        own = torch.nn.LSTM(width, units, layers, batch_first=True, bidirectional=True)
+        for layer, pair in enumerate(zip(reader.forwards, reader.backwards, strict=True)):
+            for suffix, source in zip(("", "_reverse"), pair, strict=True):
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                    getattr(own, f"{name}_l{layer}{suffix}").data = getattr(
+                        source, f"{name}_l0"
+                    ).data
+        return own.requires_grad_(False)
+
+    return make

@@ -63,8 +63,16 @@ def test_the_mean_of_layers_is_taken_in_double_precision() -> None:
 
 
 def test_layers_of_different_widths_cannot_be_averaged() -> None:
-    with pytest.raises(UsageError, match=r"widths \[2, 3\]"):
-        merge({0: np.zeros((4, 2)), 1: np.zeros((4, 3))}, "mean")
+    layers = {0: np.zeros((4, 2)), 1: np.zeros((4, 3))}
+    with pytest.raises(UsageError, match=r"widths \[2, 3\] and cannot be averaged"):
+        merge(layers, "mean")
+    with pytest.raises(UsageError, match=r"widths \[2, 3\] and cannot be weighted"):
+        merge(layers, "weighted")
+
+
+def test_layers_whose_weights_are_learned_stay_side_by_side() -> None:
+    layers = {4: np.array([[3.0, 4.0]]), 1: np.array([[1.0, 2.0]])}
+    assert merge(layers, "weighted").tolist() == merge(layers, "concat").tolist()
 
 
 def test_an_encoder_with_one_state_says_so() -> None:

@@ -40,6 +40,29 @@ def test_an_argument_that_means_nothing_is_refused(name: str, said: str) -> None
         plan_run(asked(encoder=name), Registry())
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"head": "ridge"}, "head 'ridge' is not trained by gradient"),
+        ({"layers": "last"}, "there is but layer 3 of the encoder 'muq'"),
+        ({"pooling": "std"}, "pooling 'std' of a mixture of layers cannot be had"),
+        ({"pooling": "mean+std"}, r"pooling 'mean\+std' of a mixture"),
+    ],
+)
+def test_layers_that_cannot_be_weighted_are_refused(given: dict[str, str], said: str) -> None:
+    fits = {"encoder": muq(), "layers": "1-3", "head": "mlp", "merge": "weighted"}
+    assert plan_run(asked(**fits), Registry()).pooling.name == "mean"
+    assert plan_run(asked(**fits, pooling="attention"), Registry()).pooling.learned
+    with pytest.raises(UsageError, match=f"--merge weighted learns.*{said}"):
+        plan_run(asked(**{**fits, **given}), Registry())
+
+
+@pytest.mark.parametrize("pooling", ["attention", "lstm"])
+def test_a_learned_pooling_needs_a_head_that_is_trained_by_gradient(pooling: str) -> None:
+    with pytest.raises(UsageError, match=f"'{pooling}' is learned with the head.*'ridge' is not"):
+        plan_run(asked(encoder="mel", pooling=pooling), Registry())
+
+
 def test_a_torch_encoder_has_its_pieces_and_precision_filled_in() -> None:
     config = plan_run(asked(encoder=muq()), Registry()).config
     assert (config.chunk_s, config.overlap_s, config.precision) == (10.0, 0.0, "float32")

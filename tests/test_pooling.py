@@ -113,3 +113,9 @@ def test_a_pooling_that_returns_another_shape_is_refused(
 
     with pytest.raises(EncodingError, match="pooling 'wrong' returned shape"):
         pool(Wrong(), frames)
+
+
+def test_poolings_side_by_side_are_linear_where_all_are() -> None:
+    registry = Registry()
+    assert create_pooling(registry, "mean").linear
+    assert not create_pooling(registry, "mean+max").linear

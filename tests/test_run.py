@@ -209,6 +209,68 @@ def test_the_result_keeps_what_an_audio_encoder_makes_of_fixed_signals(place: Wo
     assert len(signals["noise"]["means"]) == 4
 
 
+LAYERED = """
+import numpy as np
+from pianobench import Frames, ScoreEncoder, hookimpl, read_notes
+
+class Layered(ScoreEncoder):
+    \"\"\"Each note's loudness and length in layer 1; noise in the others.\"\"\"
+
+    name = "layered"
+    layers = 2
+
+    def encode(self, clip):
+        notes = read_notes(clip.midi)
+        played = np.stack([notes.velocity / 128, np.log(notes.offset - notes.onset)], axis=1)
+        noise = np.random.default_rng(len(notes)).normal(size=(2, *played.shape))
+        return Frames(np.stack([noise[0], played, noise[1]]), notes.onset, {})
+
+@hookimpl
+def bench_components():
+    return [Layered]
+"""
+
+
+@pytest.mark.parametrize("pooling", ["mean", pytest.param("attention", marks=pytest.mark.slow)])
+def test_weights_of_layers_are_told_for_every_model(
+    place: Workplace, tmp_path: Path, pooling: str
+) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "layered.py").write_text(LAYERED)
+    registry = Registry([tmp_path / "layered.py"])
+    head = {"name": "mlp", "hidden": 16, "epochs": 12, "batch_size": 8, "learning_rate": 0.003}
+    config = asked(encoder="layered", layers="all", merge="weighted", pooling=pooling, head=head)
+    plan = plan_run(config, registry)
+    result, folder = run(plan, registry, place)
+    selected = result.protocols["piece"].selected
+    assert len(selected) == 4
+    for chosen in selected:
+        assert list(chosen["layer_weights"]) == ["0", "1", "2"]
+        assert chosen["layer_weights"]["1"] == max(chosen["layer_weights"].values())
+    # With the mean, nothing but pooled layers is stored, and read.
+    assert (place.cache / "frames").exists() == (pooling == "attention")
+    assert "merge=weighted" in read_rows(place.results)[0].options
+    assert rescore(folder, result, plan.dataset, load_corpus(plan.dataset)) == []
+
+
+def test_a_learned_pooling_runs_on_frames_of_audio(place: Workplace, recorded: Registry) -> None:
+    pytest.importorskip("torch")
+    pooling = {"name": "lstm", "units": 4, "frames_per_step": 4}
+    head = {"name": "mlp", "hidden": 8, "epochs": 2}
+    given = {"dataset": "recorded", "encoder": "mel", "pooling": pooling, "head": head}
+    result, _ = run(plan_run(asked(**given), recorded), recorded, place)
+    assert result.protocols["piece"].scores.clips == 16
+    (row,) = read_rows(place.results)
+    assert row.pooling == "lstm"
+    assert {"pooling.units=4", "pooling.frames_per_step=4"} <= set(row.options)
+
+
+def test_an_encoder_without_frames_is_refused_for_a_learned_pooling(place: Workplace) -> None:
+    plan = plan_run(asked(encoder="midi-stats", pooling="attention", head="mlp"), Registry())
+    with pytest.raises(UsageError, match=r"single frame of every clip.*'attention' has nothing"):
+        run(plan, Registry(), place)
+
+
 def test_what_peeking_would_have_claimed_is_kept_and_rescored(place: Workplace) -> None:
     pytest.importorskip("torch")
     registry = Registry()

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from pianobench import NetworkHead, Pooling
-from pianobench.errors import PluginError, StoreError
-from pianobench.frame_store import FrameRow, FrameStore
+from pianobench.errors import PluginError, StoreError, UsageError
 from pianobench.sequences import Sequences
 from pianobench.training import train_network
 
@@ -73,26 +72,11 @@ class Linear(NetworkHead):
 
 
 @pytest.fixture
-def stored(tmp_path):
+def stored(write_frames):
     """Write clips of values, shape (frames, width); return them as sequences."""
-    store = FrameStore(tmp_path, {"encoder": "invented"})
-
-    def write(clips, pooling=None, layers=1):
-        store.write(
-            [
-                FrameRow(
-                    str(index),
-                    dict(enumerate(np.split(values, layers, axis=1))),
-                    np.arange(len(values)) / 10,
-                    {"beat": np.arange(len(values)) // 2},
-                )
-                for index, values in enumerate(clips)
-            ]
-        )
-        paths = tuple(store.path(str(index)) for index in range(len(clips)))
-        return Sequences(pooling or MaskedMean(), paths)
-
-    return write
+    return lambda clips, pooling=None, layers=1: Sequences(
+        pooling or MaskedMean(), write_frames(clips, layers)
+    )
 
 
 @pytest.fixture
@@ -151,6 +135,47 @@ def test_layers_are_side_by_side_or_averaged(stored, clips):
     )
 
 
+def test_layers_whose_weights_are_learned_stay_side_by_side(stored, clips):
+    sequences = stored([np.hstack([values, values + 2]) for values in clips], layers=2)
+    weighted = replace(sequences, how="weighted")
+    assert weighted.layers == (0, 1)
+    np.testing.assert_array_equal(weighted.read(0)[0], sequences.read(0)[0])
+    module = weighted.network(Linear(), 2)
+    assert module.head.in_features == 3
+    assert weighted.learned(module) == {"layer_weights": {"0": 0.5, "1": 0.5}}
+    assert sequences.learned(sequences.network(Linear(), 2)) == {}
+
+
+def test_a_head_is_given_standardised_columns_as_without_a_learned_pooling(stored):
+    frames, means, _, _ = problem()
+    sequences = stored([np.column_stack([values, np.ones(len(values))]) for values in frames])
+    module = sequences.network(Linear(), 2)
+    given, order = [], []
+    module.head.register_forward_hook(lambda _, inputs, __: given.append(inputs[0]))
+    for batch in sequences.batches(sequences.standardisation()).in_order():
+        module(*batch.inputs)
+        order.append(batch.clips)
+    expected = (means - means.mean(axis=0)) / means.std(axis=0)
+    columns = torch.cat(given)[torch.argsort(torch.cat(order))].numpy()
+    np.testing.assert_allclose(columns[:, :3], expected, atol=1e-4)
+    assert not columns[:, 3].any()
+
+
+def test_a_pooling_may_hand_on_what_it_makes_as_it_is(stored, clips):
+    class Raw(MaskedMean):
+        standardised = False
+
+    module = stored(clips, Raw()).network(Linear(), 2)
+    assert module.centre.tolist() == [0] * 3
+    assert module.scale.tolist() == [1] * 3
+
+
+def test_clips_of_one_frame_are_refused_where_all_are(stored, clips):
+    stored(clips).require_frames()
+    with pytest.raises(UsageError, match=r"single frame of every clip.*'masked-mean' has nothing"):
+        stored([values[:1] for values in clips]).require_frames()
+
+
 def test_frames_that_are_too_many_to_hold_are_read_again(stored, clips, monkeypatch):
     sequences = stored(clips)
     measured = sequences.standardisation()
@@ -190,7 +215,7 @@ def test_the_pooling_is_trained_with_the_head_on_what_the_mean_cannot_see(stored
         values[random.integers(len(values)), 2] = 1
     y = np.array([values[values[:, 2] == 1, :1][0] for values in frames])
     groups = np.array([f"u{k % 15:02}" for k in range(150)])
-    head = Linear(learning_rate=0.05, weight_decay=0, batch_size=50, epochs=90, patience=90)
+    head = Linear(learning_rate=0.05, weight_decay=0, batch_size=50, epochs=80, patience=80)
     r2 = {
         pooling.name: train_network(head, stored(frames, pooling), y, groups, 0).selected[
             "validation_r2"
@@ -198,7 +223,7 @@ def test_the_pooling_is_trained_with_the_head_on_what_the_mean_cannot_see(stored
         for pooling in (MaskedMean(), Attention())
     }
     assert r2["masked-mean"] < 0.5
-    assert r2["attention"] > 0.9
+    assert r2["attention"] > 0.8
 
 
 def test_the_same_seed_gives_the_same_network(stored):

@@ -210,6 +210,9 @@ class Pooling(Component):
     linear: ClassVar[bool] = False
     """True where a weighted sum of layers is pooled to the weighted sum of what each is pooled to,
     so that layers can be weighted after they are pooled."""
+    standardised: ClassVar[bool] = True
+    """Of a learned pooling: whether the head is given columns that are standardised over the
+    training clips, as other heads are. They are measured once, on the untrained network."""
 
     @property
     def learned(self) -> bool:

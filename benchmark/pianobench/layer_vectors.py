@@ -37,8 +37,9 @@ class LayerVectors(Vectors):
         """Put weights of layers before the head's network."""
         from .pooled_network import LayerMix, WeightedNetwork
 
+        mix = LayerMix(len(self.layers), head.learning_rate)
         width = self.x.shape[1] // len(self.layers)
-        return WeightedNetwork(LayerMix(len(self.layers)), head.network(width, dimensions))
+        return WeightedNetwork(mix, head.network(width, dimensions))
 
     def learned(self, module: Any) -> dict[str, Any]:
         """Say which layers a trained module weighs how."""

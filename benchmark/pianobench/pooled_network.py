@@ -14,13 +14,15 @@ import torch
 from torch import nn
 
 from .components import NetworkHead, Pooling
+from .descent import Batches
 from .errors import PluginError
 
 __all__ = ["LayerMix", "PooledNetwork", "WeightedNetwork", "join_networks"]
 
-# Adam moves a parameter by about its step size per step, whatever its gradient; 1e-4, as heads
-# have it, for the 1,000 to 3,000 steps of a fold would leave all weights nearly equal.
-_STEP = 100.0
+# How far a step moves a score, whatever the head's step size. With the usual 1e-4, weights would
+# stay nearly equal for the 500 to 2,000 steps of a fold; much more, and the first steps, when the
+# head knows nothing yet, decide.
+_SCORE_STEP = 0.01
 
 
 class LayerMix(nn.Module):
@@ -29,15 +31,18 @@ class LayerMix(nn.Module):
     Parameters
     ----------
     layers : int
+    learning_rate : float
+        Of Adam, which moves a parameter by about that much per step.
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, learning_rate: float) -> None:
         super().__init__()
+        self.pace = _SCORE_STEP / learning_rate
         self.scores = nn.Parameter(torch.zeros(layers))
 
     def weights(self) -> torch.Tensor:
         """Weight of each layer, shape (layers,); they sum to 1."""
-        return torch.softmax(_STEP * self.scores, dim=0)
+        return torch.softmax(self.pace * self.scores, dim=0)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Mix, shape (..., layers * width), to (..., width)."""
@@ -61,22 +66,57 @@ class WeightedNetwork(nn.Module):
 
 
 class PooledNetwork(nn.Module):
-    """Frames to labels: the head's network behind the pooling's, behind a mix of layers if any."""
+    """Frames to labels: a mix of layers if any, the pooling's network and the head's.
 
-    def __init__(self, mix: LayerMix | None, pooling: nn.Module, head: nn.Module) -> None:
+    Parameters
+    ----------
+    mix : LayerMix or None
+    pooling, head : torch.nn.Module
+    width : int
+        Of what the pooling's network returns.
+    """
+
+    def __init__(
+        self, mix: LayerMix | None, pooling: nn.Module, head: nn.Module, width: int
+    ) -> None:
         super().__init__()
         self.mix = mix
         self.pooling = pooling
         self.head = head
+        self.centre: torch.Tensor
+        self.scale: torch.Tensor
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def standardise(self, batches: Batches) -> None:
+        """Bring what the head is given to mean 0 and standard deviation 1, as it is now.
+
+        Averages over many frames hardly differ between clips: at the step size of a head for
+        standardised features, training would stop before it has learned their scale.
+        """
+        self.eval()
+        with torch.no_grad():
+            pooled = torch.cat([self._pool(*batch.inputs) for batch in batches.in_order()]).double()
+            spread = pooled.std(dim=0, correction=0)
+            self.centre.copy_(pooled.mean(dim=0))
+            # Less than that is rounding, frames being of standard deviation 1.
+            self.scale.copy_(torch.where(spread > 1e-6, 1 / spread, 1.0))
 
     def forward(
         self, values: torch.Tensor, mask: torch.Tensor, levels: dict[str, torch.Tensor]
     ) -> torch.Tensor:
         """Predict clips, shape (clips, dimensions)."""
+        pooled = self._pool(values, mask, levels)
+        predicted: torch.Tensor = self.head((pooled - self.centre) * self.scale)
+        return predicted
+
+    def _pool(
+        self, values: torch.Tensor, mask: torch.Tensor, levels: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
         if self.mix is not None:
             values = self.mix(values)
-        predicted: torch.Tensor = self.head(self.pooling(values, mask, levels))
-        return predicted
+        pooled: torch.Tensor = self.pooling(values, mask, levels)
+        return pooled
 
 
 def join_networks(
@@ -116,4 +156,4 @@ def join_networks(
             f"The network of the pooling {pooling.name!r} returns shape {shape} for "
             f"{len(values)} clip(s); its contract asks for (clips, width)."
         )
-    return PooledNetwork(mix, module, head.network(shape[1], dimensions))
+    return PooledNetwork(mix, module, head.network(shape[1], dimensions), shape[1])

@@ -40,7 +40,7 @@ Levels = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Sequences:
-    """Clips whose pooling is still to be learned.
+    """Clips whose pooling is still to be learned, and with it perhaps weights of their layers.
 
     Attributes
     ----------
@@ -71,6 +71,10 @@ class Sequences:
 
     def standardisation(self) -> Standardisation:
         """Measure the columns over all frames of all clips."""
+        return self._standardisation
+
+    @cached_property
+    def _standardisation(self) -> Standardisation:
         first = self.read(0)[0][0]
         low, high = first.copy(), first.copy()
         total, squares, frames = np.zeros_like(first), np.zeros_like(first), 0
@@ -92,8 +96,11 @@ class Sequences:
 
         width = self.read(0)[0].shape[1]
         sample = next(self[np.arange(1)].batches(Standardisation.none(width)).in_order())
-        mix = LayerMix(len(self.layers)) if self.how == "weighted" else None
-        return join_networks(mix, self.pooling, head, sample.inputs, dimensions)
+        mix = LayerMix(len(self.layers), head.learning_rate) if self.how == "weighted" else None
+        joined = join_networks(mix, self.pooling, head, sample.inputs, dimensions)
+        if self.pooling.standardised:
+            joined.standardise(self.batches(self.standardisation()))
+        return joined
 
     def batches(self, standardisation: Standardisation) -> Batches:
         """Cut the clips, standardised, into batches."""

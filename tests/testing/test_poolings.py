@@ -43,6 +43,15 @@ class RandomPooling(GoodPooling):
         return super().pool(frames) + np.random.default_rng().normal()
 
 
+class LinearMaximum(GoodPooling):
+    """Says that the maximum of a mixture is the mixture of maxima."""
+
+    linear = True
+
+    def pool(self, frames):
+        return frames.values.max(axis=1)
+
+
 class MutatingPooling(GoodPooling):
     """Rectifies in place."""
 
@@ -57,6 +66,7 @@ FAULTS = {
     MixingPooling: {"pools each layer on its own"},
     RandomPooling: {"gives the same every time", "pools each layer on its own"},
     MutatingPooling: {"leaves the frames alone"},
+    LinearMaximum: {"commutes with weighting layers"},
 }
 
 

@@ -55,6 +55,7 @@ class Hierarchical(Pooling):
     """
 
     name = "hierarchical"
+    standardised = False  # as published
     licence = "MIT"
     citation = (
         "J. Park, J. Kim, J. M. Park, A. Choi, W.-S. Li, J. Park, S.-w. Hwang: Piano performance "
