@@ -55,7 +55,7 @@ class Material:
     Attributes
     ----------
     head : Head
-    x : float array, shape (clips, features), or Sequences
+    x : float array, shape (clips, features), or Inputs
     y : float array, shape (clips, dimensions)
     weight : float array, shape (clips,)
         Only the ratios matter.
@@ -73,7 +73,7 @@ class Material:
     def of(
         cls,
         head: Head,
-        x: NDArray[np.float64] | Sequences,
+        x: NDArray[np.float64] | Inputs,
         corpus: Corpus,
         *,
         peek: bool = False,

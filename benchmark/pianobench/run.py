@@ -137,7 +137,7 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
 
 def encode_plan(
     plan: Plan, corpus: Corpus, workplace: Workplace
-) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Sequences]:
+) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Inputs]:
     """Make the features that a plan's head is fitted on, as `run` makes them.
 
     Raises

@@ -12,6 +12,8 @@ from pianobench_hierarchical import Hierarchical
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from pianobench_hierarchical.network import _draw_spans  # noqa: E402 - it imports torch
+
 WIDTH = 5
 
 
@@ -72,13 +74,23 @@ def packed_lstm(reader, values):
 
 
 def attend(attention, rows):
-    heads = attention.heads
-    outcome = []
-    projected = torch.tanh(attention.project(rows)).chunk(heads, dim=1)
-    for head, (part, own) in enumerate(zip(projected, rows.chunk(heads, dim=1), strict=True)):
-        weight = torch.softmax(part @ attention.context[head], dim=0)
-        outcome.append((weight[:, None] * own).sum(dim=0))
-    return torch.cat(outcome)
+    means, spreads = [], []
+    projected = torch.tanh(attention.project(rows)).chunk(attention.heads, dim=1)
+    for head, (part, own) in enumerate(
+        zip(projected, rows.chunk(attention.heads, dim=1), strict=True)
+    ):
+        weight = torch.softmax(part @ attention.context[head], dim=0)[:, None]
+        means.append((weight * own).sum(dim=0))
+        spreads.append(((weight * (own - means[-1]) ** 2).sum(dim=0) + 1e-4).sqrt())
+    return torch.cat(means), torch.cat(spreads)
+
+
+def sum_up(summary, rows):
+    if not hasattr(summary, "context"):
+        return rows.mean(dim=0)
+    mean, spread = attend(summary, rows)
+    of_spread = type(summary).__name__ == "AttentiveStatistics"
+    return torch.cat([mean, spread]) if of_spread else mean
 
 
 def naive(module, values, levels):
@@ -91,22 +103,27 @@ def naive(module, values, levels):
             own = levels["voice"] == voice
             voices[own] = packed_lstm(module.voices, embedded[own])
         hidden = torch.cat([hidden, voices], dim=1)
+    straight = [] if module.direct is None else [sum_up(module.direct, hidden)]
     units = dict(levels)
     for level in ("beat", "measure"):
         if level not in module.levels:
             continue
         members = [(units[level] == unit).nonzero()[:, 0] for unit in units[level].unique()]
-        hidden = torch.stack([attend(module.summaries[level], hidden[own]) for own in members])
+        hidden = torch.stack([sum_up(module.summaries[level], hidden[own]) for own in members])
         units = {name: torch.stack([of[own[0]] for own in members]) for name, of in units.items()}
         hidden = packed_lstm(module.readers[level], hidden)
-    return attend(module.whole, hidden)
+    return torch.cat([sum_up(module.whole, hidden), *straight])
 
 
+@pytest.mark.parametrize("summary", ["attention", "mean", "statistics"])
+@pytest.mark.parametrize("shortcut", [True, False])
 @pytest.mark.parametrize(
     "levels", [("voice", "beat", "measure"), ("measure",), ("beat",), ("voice",), ()]
 )
-def test_it_agrees_with_a_loop_over_clips_voices_beats_and_measures(clips, levels):
-    module = network(levels=levels)
+def test_it_agrees_with_a_loop_over_clips_voices_beats_and_measures(
+    clips, levels, summary, shortcut
+):
+    module = network(levels=levels, summary=summary, shortcut=shortcut)
     with torch.inference_mode():
         expected = torch.stack([naive(module, *one) for one in clips])
         found = module(*padded(clips))
@@ -147,17 +164,35 @@ def test_padding_and_other_clips_change_nothing(clips):
     torch.testing.assert_close(turned.flip(0), together, atol=1e-6, rtol=0)
 
 
-def test_a_mean_instead_of_attention_is_the_mean(clips):
-    module = network(summary="mean", levels=("measure",))
-    values, levels = clips[1]
+def test_a_training_step_reads_a_span_of_at_least_the_share_asked_for(clips):
+    torch.manual_seed(0)
+    _, mask, _ = padded(clips)
+    lengths = mask.sum(dim=1)
+    starts = set()
+    for _ in range(200):
+        read = _draw_spans(mask, 0.5) & mask
+        found = read.sum(dim=1)
+        assert bool((found >= torch.ceil(0.5 * lengths)).all())
+        assert bool((found <= lengths).all())
+        for row in read:
+            first, last = int(row.nonzero()[0, 0]), int(row.nonzero()[-1, 0])
+            assert last - first + 1 == int(row.sum())
+        starts.add(int(read[4].nonzero()[0, 0]))
+    # Of the longest clip, 90 notes: spans begin all over its first half.
+    assert min(starts) < 5
+    assert max(starts) > 30
+    whole = _draw_spans(mask, 1.0)
+    assert torch.equal(whole & mask, mask)
+
+
+def test_spans_are_drawn_in_training_only(clips):
+    module = network(dropout=0.0)
     with torch.inference_mode():
-        notes = packed_lstm(module.notes, module.embed(values))
-        means = torch.stack(
-            [notes[levels["measure"] == m].mean(dim=0) for m in levels["measure"].unique()]
-        )
-        expected = packed_lstm(module.readers["measure"], means).mean(dim=0)
-        found = module(*padded([clips[1]]))[0]
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+        first, second = module(*padded(clips)), module(*padded(clips))
+        module.train()
+        drawn = module(*padded(clips))
+    assert torch.equal(first, second)
+    assert float((drawn - first).abs().max()) > 1e-3
 
 
 def test_the_published_size_has_the_published_number_of_parameters():
@@ -168,7 +203,7 @@ def test_the_published_size_has_the_published_number_of_parameters():
     def attention(width):
         return width * (width + 2)
 
-    module = Hierarchical(size="published").network(101)
+    module = Hierarchical(size="published", summary="attention", shortcut=False).network(101)
     notes = lstm(256, 256) + lstm(512, 256)
     beats = lstm(1024, 256) + lstm(512, 256)
     expected = 102 * 256 + 2 * notes + attention(1024) + beats + attention(512) + lstm(512, 256)
@@ -176,14 +211,15 @@ def test_the_published_size_has_the_published_number_of_parameters():
     assert found == expected + attention(512)
     # 12.9 million with the head of 512-512-19.
     assert found + 513 * 512 + 513 * 19 == pytest.approx(12.9e6, abs=0.05e6)
-    assert sum(p.numel() for p in network().parameters()) == pytest.approx(0.28e6, rel=0.05)
+    small = sum(p.numel() for p in network().parameters())
+    assert small == pytest.approx(0.45e6, rel=0.05)
 
 
 def test_frames_without_a_level_that_is_read_are_refused(clips):
     values, mask, levels = padded(clips)
     with pytest.raises(UsageError, match=r"reads the level 'voice'.*gives beat, measure"):
         network()(values, mask, {name: levels[name] for name in ("beat", "measure")})
-    assert network(levels=())(values, mask, {}).shape == (5, 96)
+    assert network(levels=())(values, mask, {}).shape == (5, 384)
 
 
 def test_levels_are_taken_once_and_in_their_order():
@@ -193,7 +229,7 @@ def test_levels_are_taken_once_and_in_their_order():
     assert Hierarchical().learned
 
 
-@pytest.mark.parametrize("options", [{}, {"summary": "mean"}, {"levels": ()}])
+@pytest.mark.parametrize("options", [{}, {"summary": "mean", "shortcut": False}, {"levels": ()}])
 def test_it_keeps_what_a_learned_pooling_promises(options):
     checks = check_component(Hierarchical(**options))
     assert [str(check) for check in checks if not check.passed] == []

@@ -58,7 +58,9 @@ def component_options(*, dataset: str, encoder: str) -> Callable[[F], F]:
         click.option("--renderer", help="What turns MIDI into audio [default: the dataset's]."),
         click.option("--layers", help="Such as 9-12, 1,4,9-12, all or last [default: its own]."),
         click.option("--weights", help="pretrained, or random: the same architecture, untrained."),
-        click.option("--merge", help="concat, mean or weighted (learned): how layers become one vector."),
+        click.option(
+            "--merge", help="concat, mean or weighted (learned): how layers become one vector."
+        ),
         click.option("--pooling", help="Such as mean or mean+std [default: the encoder's]."),
         click.option("--head", help="Head [default: the encoder's]."),
         click.option("--precision", help="float32, tf32 or bfloat16, of a torch encoder."),
