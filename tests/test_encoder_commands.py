@@ -1,4 +1,4 @@
-"""The commands of docs/encoders.md, on a hub cache that holds small models under the real names."""
+"""The commands of docs/encoders.md and docs/poolings.md, on small models under the real names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ COMMIT = "0" * 39 + "1"
 DEMO_COMMANDS = [
     "bench run --dataset demo --encoder mert",
     "bench run --dataset demo --encoder hf:facebook/wav2vec2-base",
+    "bench run --dataset demo --encoder mel --pooling attention --head mlp",
+    "bench run --dataset demo --encoder mert --layers all --merge weighted",
     "bench check muq",
     "bench store",
 ]

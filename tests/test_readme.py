@@ -61,11 +61,14 @@ DATA_COMMANDS = [
     "bench run --dataset percepiano --encoder midi-stats --head kernel-ridge",
 ]
 SLOW_DATA_COMMANDS = ["bench run --encoder mel --head ridge"]
-# Of docs/encoders.md: they need models, which test_encoder_commands.py puts where they are sought.
+# Of docs/encoders.md and docs/poolings.md: test_encoder_commands.py runs them, where the models
+# lie that some need.
 ENCODER_COMMANDS = {
     "bench run --encoder muq --layers 9-12",
     "bench run --dataset demo --encoder mert",
     "bench run --dataset demo --encoder hf:facebook/wav2vec2-base",
+    "bench run --dataset demo --encoder mel --pooling attention --head mlp",
+    "bench run --dataset demo --encoder mert --layers all --merge weighted",
     "bench check muq",
     "bench store",
 }
