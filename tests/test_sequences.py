@@ -161,6 +161,16 @@ def test_a_head_is_given_standardised_columns_as_without_a_learned_pooling(store
     assert not columns[:, 3].any()
 
 
+def test_columns_far_beyond_those_of_training_are_brought_near(stored):
+    frames, _, _, _ = problem()
+    module = stored(frames).network(Linear(), 2)
+    given = []
+    module.head.register_forward_hook(lambda _, inputs, __: given.append(inputs[0]))
+    module(torch.tensor([[[1e4, -1e4, 0.0]]]), torch.ones(1, 1, dtype=torch.bool), {})
+    assert given[0][0, :2].tolist() == [10, -10]
+    assert abs(given[0][0, 2]) < 1
+
+
 def test_a_pooling_may_hand_on_what_it_makes_as_it_is(stored, clips):
     class Raw(MaskedMean):
         standardised = False
