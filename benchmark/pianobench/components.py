@@ -213,6 +213,10 @@ class Pooling(Component):
     standardised: ClassVar[bool] = True
     """Of a learned pooling: whether the head is given columns that are standardised over the
     training clips, as other heads are. They are measured once, on the untrained network."""
+    farthest: ClassVar[float] = 10.0
+    """Standard deviations to which such columns are bounded: those that are nearly constant in
+    training, such as the highest bands of a spectrum, reach hundreds of them on other music, where
+    8 are rarely passed in training. Infinite where the network bounds what it returns."""
 
     @property
     def learned(self) -> bool:

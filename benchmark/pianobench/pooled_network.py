@@ -23,9 +23,6 @@ __all__ = ["LayerMix", "PooledNetwork", "WeightedNetwork", "join_networks"]
 # stay nearly equal for the 500 to 2,000 steps of a fold; much more, and the first steps, when the
 # head knows nothing yet, decide.
 _SCORE_STEP = 0.01
-# Standard deviations. Columns that are nearly constant in training, such as the highest bands of a
-# spectrum, reach hundreds of them on other music; in training 8 are rarely passed.
-_FAR = 10.0
 
 
 class LayerMix(nn.Module):
@@ -93,10 +90,10 @@ class PooledNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(width))
         self.register_buffer("bound", torch.tensor(torch.inf))
 
-    def standardise(self, batches: Batches) -> None:
+    def standardise(self, batches: Batches, bound: float) -> None:
         """Bring what the head is given to mean 0 and standard deviation 1, as it is now.
 
-        What then lies farther out than `_FAR` is brought there.
+        What then lies farther out than `bound` is brought there.
 
         Averages over many frames hardly differ between clips: at the step size of a head for
         standardised features, training would stop before it has learned their scale.
@@ -108,7 +105,7 @@ class PooledNetwork(nn.Module):
             self.centre.copy_(pooled.mean(dim=0))
             # Less than that is rounding, frames being of standard deviation 1.
             self.scale.copy_(torch.where(spread > 1e-6, 1 / spread, 1.0))
-            self.bound.fill_(_FAR)
+            self.bound.fill_(bound)
 
     def forward(
         self, values: torch.Tensor, mask: torch.Tensor, levels: dict[str, torch.Tensor]

@@ -99,7 +99,8 @@ class Sequences:
         mix = LayerMix(len(self.layers), head.learning_rate) if self.how == "weighted" else None
         joined = join_networks(mix, self.pooling, head, sample.inputs, dimensions)
         if self.pooling.standardised:
-            joined.standardise(self.batches(self.standardisation()))
+            batches = self.batches(self.standardisation())
+            joined.standardise(batches, self.pooling.farthest)
         return joined
 
     def batches(self, standardisation: Standardisation) -> Batches:

@@ -17,6 +17,7 @@ Okabe, Koshinaka, Shinoda: Attentive statistics pooling for deep speaker embeddi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
@@ -60,6 +61,7 @@ class Hierarchical(Pooling):
     """
 
     name = "hierarchical"
+    farthest = inf  # what an LSTM returns is bounded
     licence = "MIT"
     citation = (
         "J. Park, J. Kim, J. M. Park, A. Choi, W.-S. Li, J. Park, S.-w. Hwang: Piano performance "
