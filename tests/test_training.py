@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pianobench import DependencyError, NetworkHead
+from pianobench import DependencyError, NetworkHead, descent
 from pianobench.errors import PluginError, SplitError, TrainingError
+from pianobench.metrics import within_passage_accuracy
 from pianobench.training import Standardisation, inner_validation, train_network
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -339,3 +340,126 @@ def test_a_step_size_that_shrinks_to_nothing_stops_the_training():
     np.testing.assert_allclose(train_network(frozen, x, y, groups, 0).predict(x), one, atol=1e-6)
     free = train_network(Linear(**head, epochs=9, patience=9), x, y, groups, 0).predict(x)
     assert np.abs(free - one).max() > 1e-2
+
+
+@pytest.mark.parametrize("options", [{}, {"decay": 0.9, "decay_steps": 3}])
+def test_a_refit_is_trained_on_every_clip_for_the_epochs_that_were_chosen(options):
+    x, y, groups = problem(noise=0.2)
+    head = {"learning_rate": 0.02, "epochs": 60, "patience": 7, **options}
+    chosen = train_network(Dropping(**head), x, y, groups, 4)
+    epochs = chosen.selected["epochs"]
+    assert 1 < epochs < len(chosen.curve)
+    refitted = train_network(Dropping(**head, refit=True), x, y, groups, 4)
+    assert refitted.selected == {**chosen.selected, "refit_clips": 60}
+    assert refitted.curve == chosen.curve
+    np.testing.assert_allclose(refitted.inputs.mean, x.mean(0))
+    # A training that sees all clips and cannot stop before takes the same steps.
+    as_long = Dropping(**head | {"epochs": epochs, "patience": epochs})
+    fitted = train_network(as_long, x, y, groups, 4, validation=rising(as_long, x, y, groups))
+    np.testing.assert_array_equal(refitted.predict(x), fitted.predict(x))
+
+
+def rising(head, x, y, groups):
+    """Clips to validate on that the last epoch predicts best: what it itself makes of them."""
+    fitted = train_network(head.model_copy(update={"refit": True}), x, y, groups, 4)
+    assert fitted.selected["epochs"] == head.epochs
+    return x, fitted.predict(x)
+
+
+def test_where_validation_is_given_there_is_nothing_to_fit_again():
+    x, y, groups = problem()
+    one, other = (
+        train_network(Dropping(epochs=4, refit=refit), x, y, groups, 0, validation=(x, y))
+        for refit in (False, True)
+    )
+    assert one.selected == other.selected
+    np.testing.assert_array_equal(one.predict(x), other.predict(x))
+
+
+def test_weights_of_zero_on_all_that_is_held_out_do_no_harm():
+    x, y, groups = problem()
+    held_out = inner_validation(groups, np.random.SeedSequence(0).generate_state(3)[0])
+    fitted = train_network(Linear(epochs=3), x, y, groups, 0, np.where(held_out, 0.0, 1.0))
+    expected = train_network(Linear(epochs=3), x, y, groups, 0)
+    np.testing.assert_array_equal(fitted.predict(x), expected.predict(x))
+
+
+@pytest.mark.parametrize("loss", ["ccc", "hybrid", "huber", "rank"])
+def test_every_loss_learns_and_is_not_the_squared_error(loss):
+    x, y, groups = problem()
+    head = {"learning_rate": 0.02, "epochs": 80, "batch_size": 16}
+    fitted = train_network(Linear(**head, loss=loss), x, y, groups, 0)
+    assert fitted.selected["validation_r2"] > 0.6
+    plain = train_network(Linear(**head), x, y, groups, 0)
+    assert np.abs(fitted.predict(x) - plain.predict(x)).max() > 1e-4
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=20),
+    st.integers(0, 1000),
+    st.randoms(use_true_random=False),
+)
+def test_batches_of_pairs_hold_every_clip_once_and_passages_in_runs(sizes, seed, random):
+    labels = [k for k, size in enumerate(sizes) for _ in range(size)]
+    random.shuffle(labels)
+    passages = torch.tensor(labels)
+    order = torch.Generator().manual_seed(seed)
+    drawn, again = descent._paired(passages, order), descent._paired(passages, order)
+    for clips in (drawn, again):
+        assert sorted(clips.tolist()) == list(range(len(labels)))
+        changes = int((passages[clips].diff() != 0).sum())
+        assert changes < sum(-(-size // 4) for size in sizes)
+    if min(sizes) > 4:
+        assert drawn.tolist() != again.tolist()
+
+
+def test_the_order_loss_compares_clips_of_a_passage_and_no_others():
+    x, y, groups = problem()
+    head = Linear(epochs=5, loss="rank")
+    passages = np.char.add("p", (np.arange(60) % 5).astype(str))
+    given_them = train_network(head, x, y, groups, 0, passages=passages).predict(x)
+    renamed = train_network(head, x, y, groups, 0, passages=np.char.add("z", passages)).predict(x)
+    by_group = train_network(head, x, y, groups, 0).predict(x)
+    np.testing.assert_array_equal(given_them, renamed)
+    assert np.abs(given_them - by_group).max() > 1e-5
+
+
+def takes(seed, passages):
+    """Clips whose level is their passage's and cannot be known; touch tells takes apart."""
+    random = np.random.default_rng(seed)
+    passage = np.repeat(np.arange(passages), 6)
+    touch = random.normal(size=(len(passage), 1))
+    music = random.normal(size=(passages, 30))[passage]
+    level = random.normal(size=(passages, 1))[passage]
+    x = np.hstack([touch, music + 0.5 * random.normal(size=music.shape)])
+    y = level + 0.3 * touch + 0.1 * random.normal(size=touch.shape)
+    return x, y, np.char.add("p", passage.astype(str))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_order_loss_tells_takes_apart_where_the_level_of_passages_is_chance(seed):
+    x, y, passages = takes(seed, 30)
+    x_new, y_new, passages_new = takes(100 + seed, 60)
+    head = {"learning_rate": 0.01, "epochs": 40, "batch_size": 32}
+
+    def accuracy(**options):
+        fitted = train_network(Linear(**head, **options), x, y, passages, seed)
+        return within_passage_accuracy(y_new, fitted.predict(x_new), passages_new)[0]
+
+    assert accuracy(loss="rank", loss_weight=0.9) > accuracy() + 0.05
+
+
+def test_a_loss_that_diverges_while_fitting_again_is_an_error(monkeypatch):
+    x, y, groups = problem()
+    passes = descent._losses
+    monkeypatch.setattr(
+        descent, "_losses", lambda head, module, task, seed: spoilt(passes, head, module, task)
+    )
+    with pytest.raises(TrainingError, match="diverged: loss nan in epoch 1"):
+        train_network(Linear(epochs=2, refit=True), x, y, groups, 0)
+
+
+def spoilt(passes, head, module, task):
+    """Lose only where every clip is trained on."""
+    for loss in passes(head, module, task, 0):
+        yield loss if len(task.y) < 60 else float("nan")

@@ -33,6 +33,7 @@ __all__ = [
     "Component",
     "Dataset",
     "Head",
+    "LossName",
     "NetworkHead",
     "Pooling",
     "Predictor",
@@ -40,6 +41,14 @@ __all__ = [
     "Renderer",
     "ScoreEncoder",
 ]
+
+
+LossName = Literal["mse", "ccc", "hybrid", "huber", "rank"]
+
+
+def _untouched(default: object) -> Callable[[object], bool]:
+    """Leave out an option of this value: configurations older than it keep their digest."""
+    return lambda value: value == default
 
 
 class Component(BaseModel):
@@ -296,9 +305,9 @@ class Head(Component):
 class NetworkHead(Head):
     """A head trained by gradient: `network` says what is trained, the options say how.
 
-    The harness standardises inputs and labels on the training part and trains with Adam and a
-    mean squared error; it keeps the epoch that does best on an inner validation part. The
-    defaults are the study's, but for the labels.
+    The harness standardises inputs and labels on the training part and trains with Adam; it keeps
+    the epoch that does best on an inner validation part. The defaults are the study's, but for the
+    labels.
     """
 
     stochastic: ClassVar[bool] = True
@@ -313,12 +322,25 @@ class NetworkHead(Head):
     """Most passes over the training part."""
     patience: PositiveInt = 15
     """Passes without a better validation R2 after which training stops."""
-    gradient_norm: PositiveFloat | None = None
+    gradient_norm: PositiveFloat | None = Field(None, exclude_if=_untouched(None))
     """Gradients longer than this are shortened to it; recurrent networks need a bound."""
-    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, exclude_if=_untouched(1.0))
     """Factor by which the step size shrinks every `decay_steps` steps."""
-    decay_steps: PositiveInt = 3000
+    decay_steps: PositiveInt = Field(3000, exclude_if=_untouched(3000))
     """Steps between two such factors."""
+    loss: LossName = Field("mse", exclude_if=_untouched("mse"))
+    """What is minimised: the squared error (``mse``), one minus the concordance correlation over
+    the batch (``ccc``), both (``hybrid``), Huber's (``huber``), or the squared error and the order
+    of clips of one passage (``rank``)."""
+    loss_weight: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, exclude_if=_untouched(0.5))
+    """Weight of ``ccc`` in ``hybrid`` and of the order in ``rank``; the squared error has the
+    rest."""
+    huber_delta: PositiveFloat = Field(1.0, exclude_if=_untouched(1.0))
+    """Error beyond which ``huber`` grows linearly: standard deviations of the labels, where they
+    are standardised."""
+    refit: bool = Field(False, exclude_if=_untouched(False))
+    """True trains anew on the whole training part, for as many epochs as the inner validation
+    part chose."""
     standardise_labels: bool = True
     """False trains on the labels as they are, as the study did. Their spread is small, so that
     what the initial weights made of unseen music is then hardly ever unlearned."""

@@ -26,15 +26,20 @@ from pydantic import (
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["Choice", "Precision", "RunConfig", "read_config"]
+__all__ = ["Choice", "Precision", "RunConfig", "Weighting", "read_config"]
 
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+Weighting = Literal["raters", "equal"]
 
 
 def _is_none(value: object) -> bool:
     # What does not apply leaves no trace, so that older configurations keep their digest.
     return value is None
+
+
+def _is_raters(value: object) -> bool:
+    return value == "raters"
 
 
 class Choice(BaseModel):
@@ -83,6 +88,8 @@ class RunConfig(BaseModel):
     """Longest piece of audio a torch encoder sees at once; its own default if None."""
     overlap_s: NonNegativeFloat | None = Field(None, exclude_if=_is_none)
     """How much of a chunk is seen by the next one as well."""
+    weighting: Weighting = Field("raters", exclude_if=_is_raters)
+    """What a clip counts in training: the raters behind its labels, or all clips the same."""
     protocols: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = (0,)
     """The seeds, or how many: ``3`` is 0, 1 and 2."""

@@ -11,20 +11,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .components import Head, NetworkHead, Predictor
-from .errors import PianobenchError, PluginError, StatisticsError, UsageError
+from .config import Weighting
+from .curves import Curve
+from .descent import Epoch
+from .errors import (
+    PianobenchError,
+    PluginError,
+    SplitError,
+    StatisticsError,
+    TrainingError,
+    UsageError,
+)
+from .inputs import Inputs
+from .model_files import save_network
 from .parallel import run_where_it_pays
 from .progress import track
 from .split import inner_groups
-from .training import Inputs, train_network
+from .training import TrainedNetwork, train_network
 from .values import Corpus, Fold, Split
 
-__all__ = ["Material", "Member", "OutOfFold", "evaluate", "fit_and_predict"]
+__all__ = ["Fitted", "Material", "Member", "OutOfFold", "evaluate", "fit_and_predict"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,15 @@ class OutOfFold:
         Name of the fold that scored the clip; empty for none.
     selected : tuple of mapping
         What each fitted model chose: fold, seed, and the head's own record.
+    curves : tuple of Curve
+        How each network learned; empty for heads that are not trained by gradient.
     """
 
     seeds: tuple[int, ...]
     values: NDArray[np.float64]
     folds: NDArray[np.str_]
     selected: tuple[Mapping[str, Any], ...]
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,15 +75,21 @@ class Material:
     y : float array, shape (clips, dimensions)
     weight : float array, shape (clips,)
         Only the ratios matter.
+    passages : str array, shape (clips,)
+        Which clips play the same music.
     peek : bool
         Whether a network head stops on the fold that is scored.
+    models : Path or None
+        Folder to keep networks in.
     """
 
     head: Head
     x: NDArray[np.float64] | Inputs
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
+    passages: NDArray[np.str_]
     peek: bool = False
+    models: Path | None = None
 
     @classmethod
     def of(
@@ -76,9 +98,11 @@ class Material:
         x: NDArray[np.float64] | Inputs,
         corpus: Corpus,
         *,
+        weighting: Weighting = "raters",
         peek: bool = False,
+        models: Path | None = None,
     ) -> Material:
-        """Take targets from a corpus, and weigh its clips by their raters.
+        """Take targets and passages from a corpus, and weigh its clips by their raters or equally.
 
         Raises
         ------
@@ -91,7 +115,9 @@ class Material:
                 f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The "
                 "encoder must return finite numbers; `bench check` finds what it breaks."
             )
-        return cls(head, x, corpus.targets, corpus.raters.astype(np.float64), peek)
+        raters = corpus.raters.astype(np.float64)
+        weight = raters if weighting == "raters" else np.ones_like(raters)
+        return cls(head, x, corpus.targets, weight, corpus.group("passage"), peek, models)
 
 
 @dataclass(frozen=True)
@@ -106,12 +132,32 @@ class Member:
     groups : str array, shape (clips,)
         Unit of every clip that an inner split keeps whole.
     seed : int
+    protocol : str
+        Of the split.
     """
 
     split: int
     fold: Fold
     groups: NDArray[np.str_]
     seed: int
+    protocol: str = ""
+
+
+class Fitted(NamedTuple):
+    """One model that was fitted.
+
+    Attributes
+    ----------
+    predicted : float array, shape (test clips, dimensions)
+    selected : mapping
+        What the model chose inside the clips it was given.
+    curve : tuple of Epoch
+        How a network learned.
+    """
+
+    predicted: NDArray[np.float64]
+    selected: Mapping[str, Any]
+    curve: tuple[Epoch, ...] = ()
 
 
 def evaluate(
@@ -122,6 +168,8 @@ def evaluate(
     seeds: tuple[int, ...],
     *,
     selection: Literal["nested", "test-fold"] = "nested",
+    weighting: Weighting = "raters",
+    models: Path | None = None,
     jobs: int = 1,
 ) -> list[OutOfFold]:
     """Fit the head on every fold and seed of every split, and predict the clips left out.
@@ -137,6 +185,10 @@ def evaluate(
         A head that is not stochastic is fitted once, with the first.
     selection : {"nested", "test-fold"}
         ``test-fold`` lets a network head stop on the fold that is scored.
+    weighting : {"raters", "equal"}
+        What a clip counts in training: the raters behind its labels, or all the same.
+    models : Path, optional
+        Folder to keep every network in, one folder per protocol; see `pianobench.model_files`.
     jobs : int
         Processes to use where fitting takes long.
 
@@ -151,8 +203,11 @@ def evaluate(
         If a feature or a prediction is not finite.
     UsageError
         If `test-fold` is asked of a head that has no early stopping.
+    TrainingError, SplitError
+        If a network cannot be trained on a fold, or diverges.
     """
-    material = Material.of(head, x, corpus, peek=selection == "test-fold")
+    peek = selection == "test-fold"
+    material = Material.of(head, x, corpus, weighting=weighting, peek=peek, models=models)
     if selection == "test-fold" and not isinstance(head, NetworkHead):
         raise UsageError(
             f"--selection test-fold stops training on the scored fold, and the head {head.name!r} "
@@ -160,30 +215,39 @@ def evaluate(
         )
     seeds = seeds if head.stochastic else seeds[:1]
     members = [
-        Member(index, fold, inner_groups(corpus, split), seed)
+        Member(index, fold, inner_groups(corpus, split), seed, split.protocol)
         for index, split in enumerate(splits)
         for fold in split.folds
         for seed in seeds
     ]
     values = np.full((len(splits), len(seeds), *corpus.targets.shape), np.nan)
-    selected: dict[int, Mapping[str, Any]] = {}
+    fitted: dict[int, Fitted] = {}
     outcomes = run_where_it_pays(partial(fit_and_predict, material), members, jobs)
     for index, outcome in track(outcomes, len(members), "fit", "model"):
         if isinstance(outcome, Exception):
             raise outcome
         member = members[index]
-        predicted, chosen = outcome
-        values[member.split, seeds.index(member.seed), member.fold.test] = predicted
-        selected[index] = {"fold": member.fold.name, "seed": member.seed, **chosen}
+        values[member.split, seeds.index(member.seed), member.fold.test] = outcome.predicted
+        fitted[index] = outcome
     return [
         OutOfFold(
             seeds,
             values[index],
             _scoring_folds(split, len(corpus.clips)),
-            tuple(selected[i] for i, member in enumerate(members) if member.split == index),
+            *_records([(m, fitted[i]) for i, m in enumerate(members) if m.split == index]),
         )
         for index, split in enumerate(splits)
     ]
+
+
+def _records(
+    fitted: Sequence[tuple[Member, Fitted]],
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[Curve, ...]]:
+    """Take down, in the order of the members, what each chose and how it learned."""
+    return (
+        tuple({"fold": m.fold.name, "seed": m.seed, **found.selected} for m, found in fitted),
+        tuple(Curve(m.fold.name, m.seed, found.curve) for m, found in fitted if found.curve),
+    )
 
 
 def _scoring_folds(split: Split, clips: int) -> NDArray[np.str_]:
@@ -213,16 +277,8 @@ def _fit(
         ) from error
 
 
-def fit_and_predict(
-    material: Material, member: Member
-) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
+def fit_and_predict(material: Material, member: Member) -> Fitted:
     """Fit one model on the training part of its fold and predict the other part.
-
-    Returns
-    -------
-    predicted : float array, shape (test clips, dimensions)
-    selected : mapping
-        What the model chose inside the clips it was given.
 
     Raises
     ------
@@ -232,16 +288,17 @@ def fit_and_predict(
         If a prediction is missing or not finite.
     UsageError
         If the pooling is learned and the head is not trained by gradient.
+    TrainingError, SplitError
+        If a network cannot be trained on the fold, or diverges.
     """
     head, train, test = material.head, member.fold.train, member.fold.test
+    curve: tuple[Epoch, ...] = ()
     x, y, groups = material.x[train], material.y[train], member.groups[train]
     weight = material.weight[train] / material.weight[train].mean()
     x_test = material.x[test]
     if isinstance(head, NetworkHead):
-        seen = test if material.peek else member.fold.validation
-        given = None if seen is None else (material.x[seen], material.y[seen])
-        network = train_network(head, x, y, groups, member.seed, weight, validation=given)
-        returned, chosen = network.predict(x_test), network.selected
+        network = _train(head, material, member, weight)
+        returned, chosen, curve = network.predict(x_test), network.selected, network.curve
     elif not isinstance(x, np.ndarray) or not isinstance(x_test, np.ndarray):
         raise UsageError(
             f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
@@ -259,4 +316,31 @@ def fit_and_predict(
             f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
             f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
         )
-    return predicted, dict(chosen)
+    return Fitted(predicted, dict(chosen), curve)
+
+
+def _train(
+    head: NetworkHead, material: Material, member: Member, weight: NDArray[np.float64]
+) -> TrainedNetwork:
+    """Train a network on the training part of a fold, and keep it where that is asked for."""
+    train = member.fold.train
+    seen = member.fold.test if material.peek else member.fold.validation
+    try:
+        network = train_network(
+            head,
+            material.x[train],
+            material.y[train],
+            member.groups[train],
+            member.seed,
+            weight,
+            passages=material.passages[train],
+            validation=None if seen is None else (material.x[seen], material.y[seen]),
+        )
+    except (TrainingError, SplitError) as error:
+        of = f" of {member.protocol!r}" if member.protocol else ""
+        where = f"In fold {member.fold.name!r}{of} with seed {member.seed}"
+        raise type(error)(f"{where}: {error}") from error
+    if material.models is not None:
+        folder = material.models / member.protocol
+        save_network(folder, member.fold.name, member.seed, head, network)
+    return network

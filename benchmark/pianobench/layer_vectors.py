@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .components import NetworkHead
-from .training import Vectors
+from .inputs import Vectors
 
 if TYPE_CHECKING:
     from .pooled_network import LayerMix

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import DependencyError, UsageError
 
-__all__ = ["SUFFIXES", "draw_rows"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SUFFIXES", "draw_rows", "picture"]
 
 # A date in the file would make two equal pictures differ.
 _NO_DATE: dict[str, dict[str, None]] = {
@@ -18,6 +21,45 @@ _NO_DATE: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
 }
 SUFFIXES = tuple(_NO_DATE)
+
+
+@contextmanager
+def picture(path: Path, *, width: float, height: float) -> Iterator[Figure]:
+    """Give a figure to draw into; write it when the block ends.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .svg, .png or .pdf; its folder is made if absent.
+    width, height : float
+        In inches.
+
+    Raises
+    ------
+    UsageError
+        For another ending, before anything is drawn, or a place that cannot be written.
+    DependencyError
+        If matplotlib is not installed.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"Cannot draw {path.name!r}: name a file ending in {', '.join(SUFFIXES)}.")
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DependencyError(
+            'Drawing needs matplotlib: pip install "pianobench[page]".'
+        ) from error
+    with matplotlib.rc_context({"svg.hashsalt": "pianobench", "font.size": 9}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=150, metadata=_NO_DATE[path.suffix])
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write the picture {path}: {error.strerror}. Name another place."
+            ) from error
 
 
 @contextmanager
@@ -41,19 +83,9 @@ def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[
     DependencyError
         If matplotlib is not installed.
     """
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"Cannot draw {path.name!r}: name a file ending in {', '.join(SUFFIXES)}.")
     if not labels:
         raise UsageError(f"There is nothing to draw in {path.name!r}: no row has the number.")
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DependencyError(
-            'Drawing needs matplotlib: pip install "pianobench[page]".'
-        ) from error
-    with matplotlib.rc_context({"svg.hashsalt": "pianobench", "font.size": 9}):
-        figure = Figure(figsize=(7.0, 1.1 + 0.28 * len(labels)), layout="constrained")
+    with picture(path, width=7.0, height=1.1 + 0.28 * len(labels)) as figure:
         axes = figure.subplots()
         yield axes
         axes.set_yticks(range(len(labels), 0, -1), labels)
@@ -63,10 +95,3 @@ def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(axis)
         axes.set_title(title, loc="left")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150, metadata=_NO_DATE[path.suffix])
-        except OSError as error:
-            raise UsageError(
-                f"Cannot write the picture {path}: {error.strerror}. Name another place."
-            ) from error

@@ -1,8 +1,9 @@
 """The record of a run: what was asked, what it ran on, and every number with its predictions.
 
 A result is a folder ``<name>/`` with ``result.json`` and one ``predictions-<protocol>.csv`` per
-protocol. It is written beside its place and moved there when complete, so a folder with that
-name is always whole.
+protocol; beside them lie the learning curves of network heads, and their ``models/`` on request. It
+is written beside its place and moved there when complete, so a folder with that name is always
+whole.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+MODELS = "models"
 _ABANDONED_S = 24 * 3600.0
 
 

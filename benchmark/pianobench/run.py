@@ -26,13 +26,17 @@ from numpy.typing import NDArray
 from .components import (
     AudioEncoder,
     Component,
+    Head,
+    NetworkHead,
     ScoreEncoder,
 )
 from .corpus import load_corpus
+from .curves import curves_name, write_curves
 from .encode import Encoded, encode_corpus
 from .errors import PluginError, UsageError
 from .evaluate import evaluate
 from .frame_encoding import EncodedFrames, encode_frames
+from .inputs import Inputs
 from .layer_vectors import LayerVectors
 from .parallel import usable_cores
 from .plan import Plan
@@ -40,10 +44,9 @@ from .plugins import Registry
 from .predictions import write_predictions
 from .record import data_record, protocol_record
 from .render import Rendered, render_clips
-from .result import ComponentRecord, Result, predictions_name, save, writing
+from .result import MODELS, ComponentRecord, Result, predictions_name, save, writing
 from .sequences import Sequences
 from .split import load_split
-from .training import Inputs
 from .values import Corpus, Split
 
 __all__ = ["Workplace", "encode_plan", "environment", "run"]
@@ -56,13 +59,17 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a run works and with what; nothing here changes a number."""
+    """Where a run works, with what, and what it leaves behind; nothing here changes a number.
+
+    `keep_models` keeps every trained network beside the predictions; see `model_files`.
+    """
 
     results: Path
     cache: Path
     data_root: Path | None = None
     device: str = "cpu"
     jobs: int = field(default_factory=usable_cores)
+    keep_models: bool = False
 
 
 def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, Path]:
@@ -79,6 +86,8 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         Whatever the stages refuse. What was rendered and encoded by then stays in the cache.
     """
     _require_device(plan.encoder, workplace.device)
+    if workplace.keep_models:
+        _require_network(plan.head)
     timings: dict[str, float] = {}
     with writing(workplace.results, plan.name) as folder:
         registry.hook.bench_run_started(config=plan.config.model_dump(mode="json"))
@@ -96,12 +105,16 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
             corpus,
             list(splits.values()),
             plan.config.seeds,
+            weighting=plan.config.weighting,
             jobs=workplace.jobs,
         )
         with _timed(timings, "evaluate"):
-            predicted = fit(selection=plan.config.selection)
+            models = folder / MODELS if workplace.keep_models else None
+            predicted = fit(selection=plan.config.selection, models=models)
             for protocol, found in zip(splits, predicted, strict=True):
                 write_predictions(folder / predictions_name(protocol), corpus, found)
+                if found.curves:
+                    write_curves(folder / curves_name(protocol), found.curves)
         if plan.config.optimism:
             with _timed(timings, "optimism"):
                 for protocol, found in zip(splits, fit(selection="test-fold"), strict=True):
@@ -166,6 +179,14 @@ def _require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:
         raise UsageError(
             f"The encoder {encoder.name!r} runs on the CPU, so --device {device} has nothing to "
             "do. Leave it out."
+        )
+
+
+def _require_network(head: Head) -> None:
+    if not isinstance(head, NetworkHead):
+        raise UsageError(
+            f"--keep-models keeps trained networks, and the head {head.name!r} is none. Leave it "
+            "out, or choose a network head such as mlp."
         )
 
 

@@ -23,7 +23,7 @@ from .errors import UsageError
 from .frame_store import read_frames
 from .layer_vectors import layer_weights
 from .layers import Merge, merge
-from .training import Standardisation
+from .standardisation import Standardisation
 
 if TYPE_CHECKING:
     import torch
@@ -157,14 +157,14 @@ class _SequenceBatches:
         for pool in _cut(torch.randperm(len(self), generator=order), size * _POOL):
             batches.extend(_cut(pool[torch.argsort(self._lengths[pool], stable=True)], size))
         for index in torch.randperm(len(batches), generator=order).tolist():
-            yield self._padded(batches[index])
+            yield self.of(batches[index])
 
     def in_order(self) -> Iterator[Batch]:
         """All clips once, from the shortest to the longest."""
         import torch
 
         for clips in _cut(torch.argsort(self._lengths, stable=True), _PREDICTED_AT_ONCE):
-            yield self._padded(clips)
+            yield self.of(clips)
 
     @cached_property
     def _lengths(self) -> torch.Tensor:
@@ -187,7 +187,8 @@ class _SequenceBatches:
             self._held[index] = clip
         return clip
 
-    def _padded(self, chosen: torch.Tensor) -> Batch:
+    def of(self, chosen: torch.Tensor) -> Batch:
+        """Take some clips, by their indices, padded to the longest."""
         from torch.nn.utils.rnn import pad_sequence
 
         clips = [self._clip(index) for index in chosen.tolist()]

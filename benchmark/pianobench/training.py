@@ -8,16 +8,18 @@ size gain nothing from more threads: one process per core is the best use of cor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .components import NetworkHead
-from .descent import Batch, Batches, Epoch, Task, alone, descend, predict
+from .descent import Epoch, Task, alone, descend, descend_for, predict
 from .errors import DependencyError, PluginError, SplitError, TrainingError
+from .inputs import Inputs, inputs_of
+from .standardisation import Standardisation
 
 if TYPE_CHECKING:
     import torch
@@ -27,79 +29,11 @@ __all__ = [
     "Inputs",
     "Standardisation",
     "TrainedNetwork",
-    "Vectors",
     "inner_validation",
     "train_network",
 ]
 
 VALIDATION_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class Standardisation:
-    """Mean and standard deviation of every column; one that is constant in training becomes 0.
-
-    Attributes
-    ----------
-    mean, std : array, shape (columns,)
-    """
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Standardisation:
-        """Measure it on clips, shape (clips, columns)."""
-        # The standard deviation of equal numbers need not be exactly 0.
-        varies = values.max(axis=0) > values.min(axis=0)
-        return cls(values.mean(axis=0), np.where(varies, values.std(axis=0), 0.0))
-
-    @classmethod
-    def none(cls, columns: int) -> Standardisation:
-        """Leave every column as it is."""
-        return cls(np.zeros(columns), np.ones(columns))
-
-    def apply(self, values: NDArray[np.float64]) -> torch.Tensor:
-        """Standardise clips, to float32."""
-        import torch
-
-        scaled = np.zeros(values.shape)
-        np.divide(values - self.mean, self.std, out=scaled, where=self.std > 0)
-        return torch.from_numpy(scaled.astype(np.float32))
-
-    def undo(self, scaled: torch.Tensor) -> NDArray[np.float64]:
-        """Bring what a network returned back to the scale of the columns."""
-        values: NDArray[np.float64] = scaled.double().numpy() * self.std + self.mean
-        return values
-
-
-@runtime_checkable
-class Inputs(Protocol):
-    """What a network is trained on and predicts from, clip by clip."""
-
-    def __len__(self) -> int:
-        """Count the clips."""
-        ...
-
-    def __getitem__(self, chosen: NDArray[Any]) -> Self:
-        """Select clips, by indices or by a mask."""
-        ...
-
-    def standardisation(self) -> Standardisation:
-        """Measure the columns."""
-        ...
-
-    def network(self, head: NetworkHead, dimensions: int) -> Any:
-        """Make what is trained: a module that is called with the inputs of a batch."""
-        ...
-
-    def batches(self, standardisation: Standardisation) -> Batches:
-        """Cut the clips, standardised, into batches."""
-        ...
-
-    def learned(self, module: Any) -> Mapping[str, Any]:
-        """Say what a user should know of a trained module, as JSON holds it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -109,16 +43,16 @@ class TrainedNetwork:
     Attributes
     ----------
     module : torch.nn.Module
-        As it was after the best epoch.
+        As it was after the best epoch, or after as many on all clips.
     inputs, labels : Standardisation
         Measured on the clips it was trained on.
     selected : mapping
         ``epochs`` that were kept, their ``validation_r2``, ``validation`` (``inner`` or
         ``given``) and the ``validation_clips`` and ``validation_units`` behind it (None where the
         units of given clips are unknown), and what the inputs tell of the module, such as
-        ``layer_weights``.
+        ``layer_weights``; ``refit_clips``, where it was trained anew on all.
     curve : tuple of Epoch
-        Every epoch that was run.
+        Every epoch that was run to choose their number.
     """
 
     module: Any
@@ -130,7 +64,7 @@ class TrainedNetwork:
     def predict(self, x: NDArray[np.float64] | Inputs) -> NDArray[np.float64]:
         """Predict clips, such as (clips, features), to (clips, dimensions)."""
         with alone(seed=0):
-            return self.labels.undo(predict(self.module, _inputs(x).batches(self.inputs)))
+            return self.labels.undo(predict(self.module, inputs_of(x).batches(self.inputs)))
 
 
 def train_network(
@@ -141,6 +75,7 @@ def train_network(
     seed: int,
     sample_weight: NDArray[np.float64] | None = None,
     *,
+    passages: NDArray[np.str_] | None = None,
     validation: tuple[NDArray[np.float64] | Inputs, NDArray[np.float64]] | None = None,
 ) -> TrainedNetwork:
     """Train a head, with a learned pooling before it where `x` brings one; keep the best epoch.
@@ -157,8 +92,11 @@ def train_network(
     sample_weight : array, shape (clips,), optional
         Weight of each clip in the loss; only the ratios matter. Validation is not weighted,
         since the score is not.
+    passages : array of str, shape (clips,), optional
+        Which clips play the same music, for the loss ``rank``; `groups` where it is not given.
     validation : tuple, optional
-        Inputs and targets that early stopping looks at, instead of an inner split.
+        Inputs and targets that early stopping looks at, instead of an inner split. Nothing is
+        held out then, and nothing fitted again.
 
     Raises
     ------
@@ -172,43 +110,30 @@ def train_network(
         If a network returns another shape than it promises.
     """
     _require_torch()
-    import torch
-
     weight = np.ones(len(x)) if sample_weight is None else sample_weight
     _check_arrays(head, x, y, weight)
-    clips = _inputs(x)
-    split_seed, module_seed, order_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
-    if validation is None:
-        held_out = inner_validation(groups, split_seed)
-        chosen = {"validation": "inner", "validation_units": len(np.unique(groups[held_out]))}
-        seen, y_seen = clips[held_out], y[held_out]
-        clips, y, weight = clips[~held_out], y[~held_out], weight[~held_out]
+    whole = _Part(inputs_of(x), y, weight, groups if passages is None else passages)
+    split_seed, *seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
+    if validation is not None:
+        part, seen = whole, _Part.of(*validation)
+        chosen: dict[str, Any] = {"validation": "given", "validation_units": None}
     else:
-        chosen = {"validation": "given", "validation_units": None}
-        seen, y_seen = _inputs(validation[0]), validation[1]
-    _check_weights(head, weight)
-    inputs = clips.standardisation()
-    labels = Standardisation.of(y) if head.standardise_labels else Standardisation.none(y.shape[1])
-    training = Task(
-        clips.batches(inputs),
-        labels.apply(y),
-        torch.from_numpy((weight / weight.mean()).astype(np.float32)),
-    )
-    validating = Task(seen.batches(inputs), labels.apply(y_seen), torch.ones(len(y_seen)))
-    _check_validation(head, validating.y)
-    with alone(module_seed):
-        module = clips.network(head, y.shape[1])
-        _check_network(head, module, validating)
-        curve = descend(head, module, training, validating, order_seed)
+        held_out = inner_validation(groups, split_seed)
+        part, seen = whole.where(~held_out), _Part.of(whole.inputs[held_out], y[held_out])
+        chosen = {"validation": "inner", "validation_units": len(np.unique(groups[held_out]))}
+    trained, curve = _stop_early(head, part, seen, seeds)
     best = max(range(len(curve)), key=lambda epoch: curve[epoch].validation_r2)
     selected = {
         "epochs": best + 1,
         "validation_r2": curve[best].validation_r2,
-        "validation_clips": len(y_seen),
+        "validation_clips": len(seen.y),
         **chosen,
-        **clips.learned(module),
     }
-    return TrainedNetwork(module, inputs, labels, selected, tuple(curve))
+    if head.refit and part is not whole:
+        trained = _train_for(head, whole, best + 1, seeds)
+        selected["refit_clips"] = len(y)
+    selected |= part.inputs.learned(trained.module)
+    return TrainedNetwork(*trained, selected, tuple(curve))
 
 
 def inner_validation(groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
@@ -252,64 +177,82 @@ def inner_validation(groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
     return np.isin(groups, units[taken])
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """One vector per clip.
+class _Part(NamedTuple):
+    """Clips to train or to validate on."""
 
-    Attributes
-    ----------
-    x : array, shape (clips, features)
-    """
+    inputs: Inputs
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    passages: NDArray[np.str_]
 
-    x: NDArray[np.float64]
+    @classmethod
+    def of(cls, x: NDArray[np.float64] | Inputs, y: NDArray[np.float64]) -> _Part:
+        """Clips that are validated on only: without weights, and of no known passage."""
+        return cls(inputs_of(x), y, np.ones(len(y)), np.zeros(len(y), dtype=np.str_))
 
-    def __len__(self) -> int:
-        return len(self.x)
+    def where(self, chosen: NDArray[np.bool_]) -> _Part:
+        """Select clips."""
+        return _Part(
+            self.inputs[chosen], self.y[chosen], self.weight[chosen], self.passages[chosen]
+        )
 
-    def __getitem__(self, chosen: NDArray[Any]) -> Self:
-        """Select clips, by indices or by a mask."""
-        return replace(self, x=self.x[chosen])
-
-    def standardisation(self) -> Standardisation:
-        """Measure the columns."""
-        return Standardisation.of(self.x)
-
-    def network(self, head: NetworkHead, dimensions: int) -> Any:
-        """Make the head's network."""
-        return head.network(self.x.shape[1], dimensions)
-
-    def batches(self, standardisation: Standardisation) -> Batches:
-        """Cut the clips, standardised, into batches."""
-        return _VectorBatches(standardisation.apply(self.x))
-
-    def learned(self, module: Any) -> Mapping[str, Any]:  # noqa: ARG002 - for those with a say
-        """Say nothing."""
-        return {}
-
-
-@dataclass(frozen=True)
-class _VectorBatches:
-    x: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def shuffled(self, size: int, order: torch.Generator) -> Iterator[Batch]:
+    def task(self, inputs: Standardisation, labels: Standardisation) -> Task:
+        """Standardise the clips and cut them into batches; weights get a mean of 1."""
         import torch
 
-        shuffled = torch.randperm(len(self.x), generator=order)
-        for start in range(0, len(shuffled), size):
-            clips = shuffled[start : start + size]
-            yield Batch(clips, (self.x[clips],))
-
-    def in_order(self) -> Iterator[Batch]:
-        import torch
-
-        yield Batch(torch.arange(len(self.x)), (self.x,))
+        _, passages = np.unique(self.passages, return_inverse=True)
+        return Task(
+            self.inputs.batches(inputs),
+            labels.apply(self.y),
+            torch.from_numpy((self.weight / self.weight.mean()).astype(np.float32)),
+            torch.from_numpy(passages.astype(np.int64)),
+        )
 
 
-def _inputs(x: NDArray[np.float64] | Inputs) -> Inputs:
-    return Vectors(x) if isinstance(x, np.ndarray) else x
+class _Trained(NamedTuple):
+    module: Any
+    inputs: Standardisation
+    labels: Standardisation
+
+
+def _stop_early(
+    head: NetworkHead, part: _Part, seen: _Part, seeds: list[int]
+) -> tuple[_Trained, list[Epoch]]:
+    """Train on a part as long as it helps on what is seen."""
+    inputs, labels = _measure(head, part)
+    training, validation = part.task(inputs, labels), seen.task(inputs, labels)
+    _check_validation(head, validation.y)
+    module_seed, order_seed = seeds
+    with alone(module_seed):
+        module = _network(head, part, validation)
+        curve = descend(head, module, training, validation, order_seed)
+    return _Trained(module, inputs, labels), curve
+
+
+def _train_for(head: NetworkHead, part: _Part, epochs: int, seeds: list[int]) -> _Trained:
+    """Train on a part for a number of epochs."""
+    inputs, labels = _measure(head, part)
+    training = part.task(inputs, labels)
+    module_seed, order_seed = seeds
+    with alone(module_seed):
+        module = _network(head, part, training)
+        descend_for(head, module, training, epochs, order_seed)
+    return _Trained(module, inputs, labels)
+
+
+def _measure(head: NetworkHead, part: _Part) -> tuple[Standardisation, Standardisation]:
+    """Measure inputs and labels on what is trained on."""
+    _check_weights(head, part.weight)
+    labels = Standardisation.of(part.y)
+    none = Standardisation.none(part.y.shape[1])
+    return part.inputs.standardisation(), labels if head.standardise_labels else none
+
+
+def _network(head: NetworkHead, part: _Part, tried_on: Task) -> Any:
+    """Make the network, and see that it returns what it promises."""
+    module = part.inputs.network(head, part.y.shape[1])
+    _check_network(head, module, tried_on)
+    return module
 
 
 def _require_torch() -> None:

@@ -63,6 +63,8 @@ def component_options(*, dataset: str, encoder: str) -> Callable[[F], F]:
         ),
         click.option("--pooling", help="Such as mean or mean+std [default: the encoder's]."),
         click.option("--head", help="Head [default: the encoder's]."),
+        click.option("--loss", help="mse, ccc, hybrid, huber or rank [default: the head's]."),
+        click.option("--weighting", help="raters or equal: what a clip counts in training."),
         click.option("--precision", help="float32, tf32 or bfloat16, of a torch encoder."),
         click.option("--chunk", "chunk_s", type=float, help="Seconds at once [default: its own]."),
         click.option(
@@ -116,8 +118,10 @@ def run_config(
     """
     from ..config import RunConfig, apply_settings
 
-    settings, weights = asked.pop("settings"), asked.pop("weights")
-    settings += () if weights is None else (f"encoder.weights={weights}",)
+    settings = asked.pop("settings")
+    for short, option in (("weights", "encoder.weights"), ("loss", "head.loss")):
+        value = asked.pop(short)
+        settings += () if value is None else (f"{option}={value}",)
     chosen = dict(given or {})
     chosen |= {name: value for name, value in asked.items() if value is not None}
     for part, name in defaults.items():

@@ -37,11 +37,13 @@ def submit(
     """Rescore a result and copy it into the leaderboard's folder."""
     import shutil
 
-    from ..result import writing
+    from ..result import MODELS, writing
 
     _rescore(result, open_registry(plugins), data_root)
     with writing(leaderboard / "results", result.resolve().name) as folder:
-        shutil.copytree(result, folder, dirs_exist_ok=True)
+        # Trained networks are hundreds of megabytes, and nothing is computed from them.
+        ignored = shutil.ignore_patterns(MODELS)
+        shutil.copytree(result, folder, ignore=ignored, dirs_exist_ok=True)
     click.echo(
         f"Copied to {leaderboard / 'results' / result.resolve().name}. Run `bench "
         "leaderboard` and commit both."
@@ -62,14 +64,35 @@ def leaderboard(leaderboard: Path) -> None:
 @click.argument("picture", type=PATH)
 @click.option("--results", type=PATH, default=Path("leaderboard/results"), show_default=True)
 @click.option("--dataset", default="percepiano", show_default=True)
-def plot(picture: Path, results: Path, dataset: str) -> None:
+@click.option("--curves", "result", type=PATH, help="Draw how the networks of a result learned.")
+@click.option("--protocol", help="Of the curves [default: the first of the result].")
+def plot(
+    picture: Path, results: Path, dataset: str, result: Path | None, protocol: str | None
+) -> None:
     """Draw the rows of a dataset with their intervals into PICTURE (.svg, .png or .pdf)."""
+    if result is not None:
+        _plot_curves(picture, result, protocol)
+        return
     from ..forest import draw_forest
     from ..leaderboard import RANKING, estimates_of, read_rows
 
     rows = [row for row in read_rows(results) if row.dataset == dataset]
     axis = f"R2 on {RANKING}, 95% jackknife-t interval over passages"
     draw_forest(picture, estimates_of(rows), axis, dataset)
+    click.echo(picture)
+
+
+def _plot_curves(picture: Path, result: Path, protocol: str | None) -> None:
+    from ..curves import curves_name, draw_curves, read_curves
+    from ..errors import UnknownNameError
+    from ..result import read_result, result_folder
+
+    stored = read_result(result)
+    protocol = protocol or next(iter(stored.protocols))
+    if protocol not in stored.protocols:
+        raise UnknownNameError(f"protocol (in {result})", protocol, stored.protocols)
+    curves = read_curves(result_folder(result) / curves_name(protocol))
+    draw_curves(picture, curves, f"{stored.name}, {protocol}")
     click.echo(picture)
 
 

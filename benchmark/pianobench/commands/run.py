@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ __all__ = ["run"]
 )
 @click.option("--results", type=PATH, default=Path("results"), show_default=True)
 @place_options
+@click.option("--keep-models", is_flag=True, help="Keep every trained network with the result.")
 @plugin_option
 @data_option
 @json_option
@@ -49,6 +51,7 @@ def run(
     cache: Path | None,
     device: str,
     jobs: int | None,
+    keep_models: bool,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -68,7 +71,14 @@ def run(
 
     registry = open_registry(plugins)
     plan = plan_run(_config(asked), registry)
-    place = Workplace(results, cache or cache_root(), data_root, device, jobs or usable_cores())
+    place = Workplace(
+        results,
+        cache or cache_root(),
+        data_root,
+        device,
+        jobs or usable_cores(),
+        keep_models,
+    )
     result, folder = carry_out(plan, registry, place)
     if as_json:
         click.echo(json.dumps(result.model_dump(mode="json"), indent=1))
@@ -78,7 +88,7 @@ def run(
         named = f"{baseline.encoder.name} with {baseline.head.name}"
         click.echo(f"running a baseline that every table holds: {named}", err=True)
         try:
-            carry_out(baseline, registry, place)
+            carry_out(baseline, registry, replace(place, keep_models=False))
         except DependencyError as error:
             click.echo(f"The baseline {named} is missing from this table. {error}", err=True)
     rows = [row for row in read_rows(results) if row.data_digest == result.data.digest]

@@ -145,6 +145,8 @@ def _options(result: Result) -> tuple[str, ...]:
     config = result.config
     if config.merge != "concat":
         changed.append(f"merge={config.merge}")
+    if config.weighting != "raters":
+        changed.append(f"weighting={config.weighting}")
     if config.precision not in (None, "float32"):
         changed.append(f"precision={config.precision}")
     facts = result.components["encoder"].facts

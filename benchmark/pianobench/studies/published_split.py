@@ -149,7 +149,7 @@ def published_split(
     corpus.group("passage")
     draws = [draw_test_set(corpus, seed) for seed in seeds]
     encoded, features = encode_plan(plan, corpus, workplace)
-    material = Material.of(plan.head, features, corpus)
+    material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
     name = _name(config, corpus, encoded.namespace)
     folder = workplace.results / name
@@ -237,7 +237,7 @@ def _predict(material: Material, groups: NDArray[np.str_], draw: Draw) -> _Predi
     started = time.process_time()
     values, selected = [], []
     for model in draw.models():
-        predicted, chosen = fit_and_predict(
+        predicted, chosen, _ = fit_and_predict(
             material, Member(split=0, fold=model, groups=groups, seed=draw.seed)
         )
         values.append(predicted)
