@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from pianobench import Corpus, Head, NetworkHead
-from pianobench.errors import StatisticsError, UsageError
+from pianobench.errors import SplitError, StatisticsError, TrainingError, UsageError
 from pianobench.evaluate import Material, Member, evaluate, fit_and_predict
+from pianobench.model_files import read_network
 from pianobench.plugins import Registry
 from pianobench.split import make_split
 from pianobench.training import train_network
@@ -166,7 +168,7 @@ def test_early_stopping_looks_at_the_validation_clips_of_a_fold(
     head = Registry().create(NetworkHead, "head", "mlp", {"epochs": 2, "hidden": 8})
     groups = corpus.group("passage")
     member = Member(split=0, fold=fold, groups=groups, seed=3)
-    predicted, selected = fit_and_predict(Material.of(head, features, corpus), member)
+    predicted, selected, _ = fit_and_predict(Material.of(head, features, corpus), member)
     train, seen = fold.train, first.train[:6]
     weight = corpus.raters[train] / corpus.raters[train].mean()
     by_hand = train_network(
@@ -180,3 +182,106 @@ def test_early_stopping_looks_at_the_validation_clips_of_a_fold(
     )
     np.testing.assert_array_equal(predicted, by_hand.predict(features[fold.test]))
     assert (selected["validation"], selected["validation_clips"]) == ("given", 6)
+
+
+def network_head(**options: Any) -> Head:
+    pytest.importorskip("torch")
+    given = {"hidden": 8, "learning_rate": 0.01, "epochs": 4, **options}
+    return Registry().create(Head, "head", "mlp", given)
+
+
+@pytest.mark.parametrize("loss", ["mse", "rank"])
+def test_networks_do_not_depend_on_what_is_trained_before_them(
+    corpus: Corpus, features: Floats, loss: str
+) -> None:
+    head, split = network_head(loss=loss), make_split(corpus, "piece")
+    (all_of_them,) = evaluate(head, features, corpus, [split], (0, 1))
+    backwards = replace(split, folds=split.folds[::-1])
+    (some,) = evaluate(head, features, corpus, [backwards], (1,))
+    np.testing.assert_array_equal(some.values[0], all_of_them.values[1])
+    assert sorted(some.curves) == sorted(c for c in all_of_them.curves if c.seed == 1)
+
+
+@pytest.mark.slow
+def test_networks_trained_by_two_processes_are_those_of_one(
+    corpus: Corpus, features: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pianobench.parallel._WORTH_PROCESSES_S", 0.0)
+    split = make_split(corpus, "piece")
+    (one,) = evaluate(network_head(hidden=512), features, corpus, [split], (0, 1), jobs=1)
+    (two,) = evaluate(network_head(hidden=512), features, corpus, [split], (0, 1), jobs=2)
+    np.testing.assert_array_equal(two.values, one.values)
+    assert (two.curves, two.selected) == (one.curves, one.selected)
+
+
+def test_every_network_leaves_its_curve(corpus: Corpus, features: Floats) -> None:
+    split = make_split(corpus, "piece")
+    (found,) = evaluate(network_head(), features, corpus, [split], (0, 1))
+    members = [(fold.name, seed) for fold in split.folds for seed in (0, 1)]
+    assert [(curve.fold, curve.seed) for curve in found.curves] == members
+    for curve, chosen in zip(found.curves, found.selected, strict=True):
+        assert curve.epochs[chosen["epochs"] - 1].validation_r2 == chosen["validation_r2"]
+    (plain,) = evaluate(PlainRidge(), features, corpus, [split], (0,))
+    assert plain.curves == ()
+
+
+def test_networks_that_are_kept_predict_what_was_predicted(
+    corpus: Corpus, features: Floats, tmp_path: Path
+) -> None:
+    head, split = network_head(), make_split(corpus, "piece")
+    (found,) = evaluate(head, features, corpus, [split], (5,), models=tmp_path)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == len(split.folds)
+    for fold in split.folds:
+        path = tmp_path / "piece" / f"{fold.name}-seed5.safetensors"
+        predicted = read_network(path, head, features).predict(features[fold.test])
+        np.testing.assert_array_equal(predicted, found.values[0, fold.test])
+
+
+class Weighing(PlainRidge):
+    """Tells the weights it was given."""
+
+    name = "weighing"
+
+    def fit(self, x, y, groups, seed, sample_weight=None):  # type: ignore[no-untyped-def]
+        return Fitted(Ridge(0.1).fit(x, y), {"weight": sample_weight.tolist()})
+
+
+def test_clips_weigh_their_raters_or_all_the_same(corpus: Corpus, features: Floats) -> None:
+    raters = np.random.default_rng(0).integers(1, 20, size=len(corpus.clips))
+    corpus, split = replace(corpus, raters=raters), make_split(corpus, "piece")
+    (by_raters,) = evaluate(Weighing(), features, corpus, [split], (0,))
+    (equal,) = evaluate(Weighing(), features, corpus, [split], (0,), weighting="equal")
+    for fold, uneven, even in zip(split.folds, by_raters.selected, equal.selected, strict=True):
+        expected = raters[fold.train] / raters[fold.train].mean()
+        np.testing.assert_allclose(uneven["weight"], expected, rtol=1e-12)
+        assert even["weight"] == [1.0] * len(fold.train)
+
+
+def test_the_order_loss_is_told_the_passages_whatever_the_protocol_keeps_whole(
+    corpus: Corpus, features: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        told.append(options["passages"])
+        return train_network(*args, **options)
+
+    monkeypatch.setattr("pianobench.evaluate.train_network", spy)
+    split = make_split(corpus, "performer")
+    evaluate(network_head(loss="rank"), features, corpus, [split], (0,))
+    passages = np.asarray(corpus.groups["passage"])
+    for fold, given in zip(split.folds, told, strict=True):
+        np.testing.assert_array_equal(given, passages[fold.train])
+
+
+def test_a_training_that_fails_names_its_fold_and_seed(corpus: Corpus, features: Floats) -> None:
+    split = make_split(corpus, "piece")
+    with pytest.raises(
+        TrainingError, match=r"^In fold '\w+' of 'piece' with seed 3: .* diverged: .* in epoch 1"
+    ):
+        evaluate(network_head(learning_rate=1e30), features, corpus, [split], (3,))
+    fold = split.folds[0]
+    only = np.flatnonzero(np.asarray(corpus.groups["passage"]) == "p0")
+    short = replace(split, folds=(replace(fold, train=only),))
+    with pytest.raises(SplitError, match=r"^In fold .* with seed 3: .* holds 1 \(p0\)"):
+        evaluate(network_head(), features, corpus, [short], (3,))

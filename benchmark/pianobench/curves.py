@@ -117,8 +117,8 @@ def draw_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
         worst = min(epoch.validation_r2 for curve in curves for epoch in curve.epochs)
         scores.set_ylim(bottom=max(worst, _LEAST_R2))
         losses.set_ylabel("training loss")
-        scores.set_ylabel("R2 on the inner validation part")
-        scores.legend(frameon=False, fontsize=7, loc="lower right")
+        scores.set_ylabel("validation R2")
+        scores.legend(title="fold", frameon=False, fontsize=7, title_fontsize=7, loc="lower right")
         for axes in (losses, scores):
             axes.set_xlabel("epoch")
             axes.grid(color="#dddddd", linewidth=0.6)

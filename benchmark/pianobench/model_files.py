@@ -113,8 +113,9 @@ def read_network(path: Path, head: NetworkHead, x: NDArray[np.float64] | Inputs)
             }
         )
     except (KeyError, RuntimeError) as error:
+        found = " ".join(str(error).split()).rstrip(".")
         raise ResultError(
-            f"The network in {path} does not take these inputs: {error}. Give it features made "
+            f"The network in {path} does not take these inputs: {found}. Give it features made "
             "by the encoder, the layers and the pooling it was trained on."
         ) from error
     module.eval()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Standardisation"]
 
-_AT_ONCE = 64
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,14 @@ class Standardisation:
         """Standardise clips, to float32."""
         import torch
 
-        varies = self.std > 0
-        divisor = np.where(varies, self.std, 1.0)
+        constant = self.std == 0
+        divisor = np.where(constant, 1.0, self.std)
         scaled = np.empty(values.shape, dtype=np.float32)
         # Some clips at a time: in double precision, all of them would be copied three times over.
         for start in range(0, len(values), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            scaled[part] = np.where(varies, (values[part] - self.mean) / divisor, 0.0)
+            scaled[part] = (values[part] - self.mean) / divisor
+        scaled[:, constant] = 0
         return torch.from_numpy(scaled)
 
     def undo(self, scaled: torch.Tensor) -> NDArray[np.float64]:
