@@ -70,11 +70,11 @@ def test_beside_it_lies_what_it_is(path: Path, network: TrainedNetwork) -> None:
 def test_another_head_other_inputs_and_other_files_are_refused(path: Path, x: np.ndarray) -> None:
     with pytest.raises(ResultError, match=r"was trained by the head .*'epochs': 3.* not by"):
         read_network(path, Normed(epochs=4, learning_rate=0.01), x)
-    with pytest.raises(ResultError, match="does not take these inputs: .*size mismatch"):
+    with pytest.raises(ResultError, match=r"does not take these inputs: .*size mismatch"):
         read_network(path, HEAD, x[:, :3])
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ResultError, match="damaged"):
         read_network(path, HEAD, x)
     path.with_suffix(".json").write_text("{}")
-    with pytest.raises(ResultError, match="which says what .* is: 'head'"):
+    with pytest.raises(ResultError, match=r"which says what .* is: 'head'"):
         read_network(path, HEAD, x)

@@ -12,9 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pianobench import NetworkHead
+from pianobench.array_files import read_arrays
 from pianobench.cli import main
+from pianobench.plugins import Registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,7 +52,7 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
     here = {*DEMO_COMMANDS, *DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    assert set(shown_commands()) == here | ENCODER_COMMANDS | {*STUDY_COMMANDS}
+    assert set(shown_commands()) == here | ENCODER_COMMANDS | {*STUDY_COMMANDS, *TRAINING_COMMANDS}
 
 
 DEMO_COMMANDS = [
@@ -80,6 +84,10 @@ PUBLISHED_COMMANDS = [
     "bench leaderboard",
 ]
 # Of docs/published-split.md, in the order in which each needs the ones before it.
+TRAINING_COMMANDS = [
+    "bench run --dataset demo --encoder midi-stats --head mlp --loss ccc --keep-models",
+    "bench plot curves.svg --curves results/NAME",
+]
 STUDY_COMMANDS = [
     "bench study published-split --encoder midi-stats --head kernel-ridge",
     "bench study published-split --encoder score-stats --head kernel-ridge"
@@ -104,6 +112,34 @@ def test_the_encoder_of_the_readme_passes_its_check_and_runs(
         assert type_in(command, monkeypatch) == 0
     found = [json.loads(path.read_text()) for path in place.glob("results/*/result.json")]
     assert "my-model" in {result["config"]["encoder"]["name"] for result in found}
+
+
+@pytest.mark.slow
+def test_the_commands_and_the_program_on_training_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    run, plot = TRAINING_COMMANDS
+    assert type_in(run, monkeypatch) == 0
+    (result,) = place.glob("results/demo-midi-stats-mlp-*")
+    assert type_in(plot.replace("NAME", result.name), monkeypatch) == 0
+    assert (place / "curves.svg").stat().st_size > 0
+    assert type_in(f"bench submit {result}", monkeypatch) == 0
+    (submitted,) = place.glob("leaderboard/results/*")
+    assert sorted(path.name for path in submitted.iterdir()) == [
+        "curves-piece.csv",
+        "predictions-piece.csv",
+        "result.json",
+    ]
+    path = next(result.glob("models/piece/*.safetensors"))
+    stored = json.loads((result / "result.json").read_text())
+    head = Registry().create(NetworkHead, "head", "mlp", stored["config"]["head"]["options"])
+    width = read_arrays(path).arrays["inputs.mean"].size
+    names = {"path": path, "head": head, "features": np.zeros((2, width))}
+    (program,) = blocks(ROOT / "docs" / "training.md", "python")
+    exec(program, names)
+    assert names["labels"].shape == (2, len(stored["data"]["dimensions"]))
 
 
 def test_the_class_body_of_the_readme_is_short() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import pytest
 from pianobench.baseline import missing_baselines
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
+from pianobench.curves import read_curves
 from pianobench.errors import AudioError, PluginError, UsageError
 from pianobench.leaderboard import read_rows
 from pianobench.plan import plan_run
 from pianobench.plugins import Registry
 from pianobench.rescore import rescore
+from pianobench.result import read_result
 from pianobench.run import Workplace, run
 
+PUBLISHED = Path(__file__).parents[1] / "leaderboard" / "results"
 TRACKER = """
 from pianobench import hookimpl
 heard = []
@@ -332,3 +336,55 @@ def test_the_baseline_against_the_score_is_asked_for_where_every_clip_has_one(
     assert [p.encoder.name for p in asked_for] == ["midi-stats", "score-stats"]
     part = replace(corpus, clips=(corpus.clips[0], *scored[1:]))
     assert [p.encoder.name for p in missing_baselines(plan, part, [], registry)] == ["midi-stats"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stored result of a network head, with its models."""
+    pytest.importorskip("torch")
+    root = tmp_path_factory.mktemp("trained")
+    head = {"name": "mlp", "hidden": 8, "epochs": 3, "loss": "rank", "refit": True}
+    config = asked(encoder="midi-stats", head=head, weighting="equal", optimism=True)
+    place = Workplace(root / "results", root / "cache", jobs=1, keep_models=True)
+    return run(plan_run(config, Registry()), Registry(), place)[1]
+
+
+def test_a_network_leaves_its_curves_and_on_request_itself(trained: Path) -> None:
+    result = read_result(trained)
+    chosen = result.protocols["piece"].selected
+    curves = read_curves(trained / "curves-piece.csv")
+    assert [(c.fold, c.seed) for c in curves] == [(c["fold"], c["seed"]) for c in chosen]
+    assert [c.best + 1 for c in curves] == [c["epochs"] for c in chosen]
+    kept = sorted(path.name for path in (trained / "models" / "piece").glob("*.safetensors"))
+    assert kept == [f"{c['fold']}-seed0.safetensors" for c in chosen]
+    assert all(c["refit_clips"] > c["validation_clips"] for c in chosen)
+
+
+def test_how_a_network_was_trained_is_part_of_its_row(trained: Path) -> None:
+    (row,) = read_rows(trained.parent)
+    options = {"head.loss=rank", "head.refit=True", "weighting=equal"}
+    assert options <= set(row.options)
+
+
+def test_curves_and_models_are_not_missed_and_not_part_of_the_score(
+    trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "older")
+    (tmp_path / "older" / "curves-piece.csv").unlink()
+    shutil.rmtree(tmp_path / "older" / "models")
+    result = read_result(tmp_path / "older")
+    dataset = plan_run(result.config, Registry()).dataset
+    corpus = load_corpus(dataset, None)
+    assert rescore(tmp_path / "older", result, dataset, corpus) == []
+
+
+def test_models_are_kept_of_networks_only(place: Workplace) -> None:
+    plan = plan_run(asked(encoder="midi-stats", head="ridge"), Registry())
+    with pytest.raises(UsageError, match=r"--keep-models keeps trained networks.*'ridge' is none"):
+        run(plan, Registry(), replace(place, keep_models=True))
+
+
+@pytest.mark.parametrize("stored", sorted(PUBLISHED.glob("*/result.json")), ids=str)
+def test_a_published_configuration_still_has_its_digest(stored: Path) -> None:
+    config = read_result(stored).config
+    assert plan_run(config, Registry()).config.digest == read_result(stored).config_digest

@@ -10,6 +10,7 @@ import pytest
 
 from pianobench import NetworkHead, Pooling
 from pianobench.errors import PluginError, StoreError, UsageError
+from pianobench.model_files import read_network, save_network
 from pianobench.sequences import Sequences
 from pianobench.training import train_network
 
@@ -244,6 +245,27 @@ def test_the_same_seed_gives_the_same_network(stored):
     )
     np.testing.assert_array_equal(one, other)
     assert np.abs(one - third).max() > 1e-4
+
+
+def test_a_network_with_its_pooling_is_kept_and_read_back(stored, tmp_path):
+    clips, _, y, groups = problem(30)
+    sequences, head = stored(clips, Attention()), Linear(epochs=2, learning_rate=0.01)
+    network = train_network(head, sequences, y, groups, 0)
+    path = save_network(tmp_path, "1", 0, head, network)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    read = read_network(path, head, sequences[np.arange(2)])
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(read.predict(sequences), network.predict(sequences))
+
+
+def test_batches_of_pairs_are_padded_like_others(stored, clips):
+    batches = stored(clips).batches(stored(clips).standardisation())
+    batch = batches.of(torch.tensor([3, 1]))
+    assert batch.clips.tolist() == [3, 1]
+    values, mask, _ = batch.inputs
+    assert mask.sum(1).tolist() == [LENGTHS[3], LENGTHS[1]]
+    assert values.shape[:2] == mask.shape == (2, LENGTHS[3])
 
 
 def test_a_pooling_that_returns_no_vector_per_clip_is_refused(stored):
