@@ -15,7 +15,8 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from pianobench import Corpus, Head, NetworkHead
 from pianobench.errors import SplitError, StatisticsError, TrainingError, UsageError
-from pianobench.evaluate import Material, Member, evaluate, fit_and_predict
+from pianobench.evaluate import evaluate
+from pianobench.fitting import Material, Member, fit_and_predict
 from pianobench.model_files import read_network
 from pianobench.plugins import Registry
 from pianobench.split import make_split

@@ -12,6 +12,8 @@ from .components import (
     Dataset,
     Head,
     NetworkHead,
+    PairPredictor,
+    PairwiseHead,
     Pooling,
     Predictor,
     PretrainedEncoder,
@@ -30,6 +32,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .notes import Notes, read_notes, write_notes
+from .pairs import Pairs
 from .values import Clip, Corpus, Dimension, Fold, Frames, Ratings, Remote, Split
 
 __version__ = "0.1.0"
@@ -52,6 +55,9 @@ __all__ = [
     "MidiError",
     "NetworkHead",
     "Notes",
+    "PairPredictor",
+    "Pairs",
+    "PairwiseHead",
     "PianobenchError",
     "Pooling",
     "Predictor",

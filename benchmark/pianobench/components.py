@@ -26,6 +26,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from .pairs import Pairs
 from .values import Clip, Corpus, Floats, Frames, Remote
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Head",
     "LossName",
     "NetworkHead",
+    "PairPredictor",
+    "PairwiseHead",
     "Pooling",
     "Predictor",
     "PretrainedEncoder",
@@ -299,6 +302,51 @@ class Head(Component):
         sample_weight : array, shape (clips,), optional
             Ignored, and said so in the class docstring, where the method has no weights.
         """
+        raise NotImplementedError
+
+
+@runtime_checkable
+class PairPredictor(Protocol):
+    """A head fitted to `Pairs`."""
+
+    @property
+    def selected(self) -> Mapping[str, Any]:
+        """As of a `Predictor`."""
+        ...
+
+    def predict_pairs(self, across: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Predict by (new clips, training clips), by measure -> (new clips, dimensions)."""
+        ...
+
+
+class PairwiseHead(Head):
+    """A head that knows clips only by how two of them compare, in sums over features.
+
+    Where several layers are side by side the harness adds up what `compare` says of each layer
+    and calls `fit_pairs`; a sweep compares by each layer once, whatever choices of layers it
+    holds. Both ways predict the same within rounding: columns have to be scaled one by one.
+    """
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures that `compare` takes; all that its result depends on."""
+        raise NotImplementedError
+
+    def compare(self, x: NDArray[np.float64], x_new: NDArray[np.float64]) -> Pairs:
+        """Compare training clips (clips, features) with each other, and new clips with them.
+
+        Whatever is measured to scale a column is measured on the training clips.
+        """
+        raise NotImplementedError
+
+    def fit_pairs(
+        self,
+        pairs: Pairs,
+        y: NDArray[np.float64],
+        groups: NDArray[np.str_],
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> PairPredictor:
+        """Fit on the training part of a fold; see `Head.fit`."""
         raise NotImplementedError
 
 

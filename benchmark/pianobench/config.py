@@ -26,8 +26,20 @@ from pydantic import (
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["Choice", "Precision", "RunConfig", "Weighting", "read_config"]
+__all__ = [
+    "PARTS",
+    "Choice",
+    "Precision",
+    "RunConfig",
+    "Weighting",
+    "apply_settings",
+    "read_config",
+    "read_value",
+    "set_option",
+]
 
+PARTS = ("dataset", "encoder", "renderer", "pooling", "head")
+"""What a run is put together from."""
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Weighting = Literal["raters", "equal"]
@@ -186,7 +198,6 @@ def apply_settings(given: dict[str, Any], settings: Sequence[str]) -> None:
     UsageError
         If a setting has another form, or names a part the run does not have.
     """
-    parts = ("dataset", "encoder", "renderer", "pooling", "head")
     for setting in settings:
         target, equals, text = setting.partition("=")
         part, dot, option = target.partition(".")
@@ -195,19 +206,46 @@ def apply_settings(given: dict[str, Any], settings: Sequence[str]) -> None:
                 f"--set {setting!r} is not of the form part.option=value, for example "
                 "--set encoder.bands=64."
             )
-        if part not in parts:
-            raise UnknownNameError("part of a run (in --set)", part, parts)
-        if given.get(part) is None:
-            raise UsageError(f"--set {setting!r}: name the {part} with --{part} as well.")
-        try:
-            choice = Choice.model_validate(given[part])
-        except ValidationError as error:
-            raise UsageError(
-                f"The {part} is given as {given[part]!r}; name it, or give a table with its name "
-                "and options."
-            ) from error
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
-        given[part] = {"name": choice.name, "options": {**choice.options, option: value}}
+        set_option(given, target, read_value(text), f"--set {setting!r}")
+
+
+def set_option(given: dict[str, Any], target: str, value: Any, source: str) -> None:
+    """Set an option of a component in a configuration.
+
+    Parameters
+    ----------
+    given : dict
+        Changed in place.
+    target : str
+        Such as ``encoder.bands``.
+    value : object
+        As JSON holds it.
+    source : str
+        Where it came from, for messages.
+
+    Raises
+    ------
+    UsageError
+        If the run has no such part, or it has no name yet.
+    """
+    part, _, option = target.partition(".")
+    if part not in PARTS:
+        raise UnknownNameError(f"part of a run (in {source})", part, PARTS)
+    if given.get(part) is None:
+        raise UsageError(f"{source}: name the {part} with --{part} as well.")
+    try:
+        choice = Choice.model_validate(given[part])
+    except ValidationError as error:
+        raise UsageError(
+            f"The {part} is given as {given[part]!r}; name it, or give a table with its name "
+            "and options."
+        ) from error
+    given[part] = {"name": choice.name, "options": {**choice.options, option: value}}
+
+
+def read_value(text: str) -> Any:
+    """Read the value of a setting: as JSON where it is JSON, else as it is."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

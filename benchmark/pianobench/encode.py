@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from .policy import Policy, choose_policy
 from .render import Rendered
 from .sources import find_sources
 from .store import SHARD_ROWS, FeatureStore, Row
+from .stored_features import StoredFeatures
 from .values import Corpus
 
 __all__ = [
@@ -70,6 +71,8 @@ class Encoded:
     namespace : str
         Digest of all that the features depend on besides the clips.
     time : EncodingTime
+    stored : StoredFeatures
+        Where they lie.
     """
 
     layers: Mapping[int, NDArray[np.float32]]
@@ -77,6 +80,11 @@ class Encoded:
     provenance: Mapping[str, Any]
     namespace: str
     time: EncodingTime
+    stored: StoredFeatures
+
+    def reference(self, layers: Sequence[int], how: Merge = "concat") -> StoredFeatures:
+        """Refer to some layers, read or not."""
+        return replace(self.stored, layers=tuple(sorted(layers)), how=how)
 
     def features(self, how: Merge = "concat") -> NDArray[np.float64]:
         """One vector per clip, shape (clips, features); see `pianobench.layers.merge`."""
@@ -149,9 +157,11 @@ def encode_corpus(
         count, audio_s = encode_missing(outcomes, sources, store, SHARD_ROWS, cache)
     finally:
         forget_loaded()
-    values = store.read([source.key for source in sources], layers)
+    keys = tuple(source.key for source in sources)
+    values = store.read(keys, layers)
     timed = time_taken(started, count, sources, audio_s)
-    return Encoded(values, fingerprint, provenance, store.digest, timed)
+    stored = StoredFeatures(feature_root(cache), described, keys, tuple(sorted(layers)))
+    return Encoded(values, fingerprint, provenance, store.digest, timed, stored)
 
 
 def clip_encoder(encoder: Encoder, pooling: Pooling, policy: Policy | None) -> Callable[[Any], Row]:

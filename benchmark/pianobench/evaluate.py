@@ -12,32 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Head, NetworkHead, Predictor
+from .components import Head
 from .config import Weighting
 from .curves import Curve
-from .descent import Epoch
-from .errors import (
-    PianobenchError,
-    PluginError,
-    SplitError,
-    StatisticsError,
-    TrainingError,
-    UsageError,
-)
-from .inputs import Inputs
-from .model_files import save_network
+from .fitting import Features, Fitted, Material, Member, fit_and_predict
 from .parallel import run_where_it_pays
 from .progress import track
 from .split import inner_groups
-from .training import TrainedNetwork, train_network
-from .values import Corpus, Fold, Split
+from .values import Corpus, Split
 
-__all__ = ["Fitted", "Material", "Member", "OutOfFold", "evaluate", "fit_and_predict"]
+__all__ = ["OutOfFold", "Selection", "assemble", "evaluate", "members_of"]
+
+Selection = Literal["nested", "test-fold"]
 
 
 @dataclass(frozen=True)
@@ -64,110 +55,14 @@ class OutOfFold:
     curves: tuple[Curve, ...] = ()
 
 
-@dataclass(frozen=True)
-class Material:
-    """What every model of a run is fitted from.
-
-    Attributes
-    ----------
-    head : Head
-    x : float array, shape (clips, features), or Inputs
-    y : float array, shape (clips, dimensions)
-    weight : float array, shape (clips,)
-        Only the ratios matter.
-    passages : str array, shape (clips,)
-        Which clips play the same music.
-    peek : bool
-        Whether a network head stops on the fold that is scored.
-    models : Path or None
-        Folder to keep networks in.
-    """
-
-    head: Head
-    x: NDArray[np.float64] | Inputs
-    y: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    passages: NDArray[np.str_]
-    peek: bool = False
-    models: Path | None = None
-
-    @classmethod
-    def of(
-        cls,
-        head: Head,
-        x: NDArray[np.float64] | Inputs,
-        corpus: Corpus,
-        *,
-        weighting: Weighting = "raters",
-        peek: bool = False,
-        models: Path | None = None,
-    ) -> Material:
-        """Take targets and passages from a corpus, and weigh its clips by their raters or equally.
-
-        Raises
-        ------
-        StatisticsError
-            If a feature is not finite.
-        """
-        if isinstance(x, np.ndarray) and not np.isfinite(x).all():
-            clip, feature = np.argwhere(~np.isfinite(x))[0]
-            raise StatisticsError(
-                f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The "
-                "encoder must return finite numbers; `bench check` finds what it breaks."
-            )
-        raters = corpus.raters.astype(np.float64)
-        weight = raters if weighting == "raters" else np.ones_like(raters)
-        return cls(head, x, corpus.targets, weight, corpus.group("passage"), peek, models)
-
-
-@dataclass(frozen=True)
-class Member:
-    """One model to fit.
-
-    Attributes
-    ----------
-    split : int
-        Which of several splits the fold is of.
-    fold : Fold
-    groups : str array, shape (clips,)
-        Unit of every clip that an inner split keeps whole.
-    seed : int
-    protocol : str
-        Of the split.
-    """
-
-    split: int
-    fold: Fold
-    groups: NDArray[np.str_]
-    seed: int
-    protocol: str = ""
-
-
-class Fitted(NamedTuple):
-    """One model that was fitted.
-
-    Attributes
-    ----------
-    predicted : float array, shape (test clips, dimensions)
-    selected : mapping
-        What the model chose inside the clips it was given.
-    curve : tuple of Epoch
-        How a network learned.
-    """
-
-    predicted: NDArray[np.float64]
-    selected: Mapping[str, Any]
-    curve: tuple[Epoch, ...] = ()
-
-
 def evaluate(
     head: Head,
-    x: NDArray[np.float64] | Inputs,
+    x: Features,
     corpus: Corpus,
     splits: Sequence[Split],
     seeds: tuple[int, ...],
     *,
-    selection: Literal["nested", "test-fold"] = "nested",
+    selection: Selection = "nested",
     weighting: Weighting = "raters",
     models: Path | None = None,
     jobs: int = 1,
@@ -177,7 +72,7 @@ def evaluate(
     Parameters
     ----------
     head : Head
-    x : array, shape (clips, features), or Inputs
+    x : Features
     corpus : Corpus
     splits : sequence of Split
         Their models are fitted side by side.
@@ -208,35 +103,43 @@ def evaluate(
     """
     peek = selection == "test-fold"
     material = Material.of(head, x, corpus, weighting=weighting, peek=peek, models=models)
-    if selection == "test-fold" and not isinstance(head, NetworkHead):
-        raise UsageError(
-            f"--selection test-fold stops training on the scored fold, and the head {head.name!r} "
-            "has no early stopping. Choose a network head such as mlp, or leave it out."
-        )
-    seeds = seeds if head.stochastic else seeds[:1]
-    members = [
-        Member(index, fold, inner_groups(corpus, split), seed, split.protocol)
-        for index, split in enumerate(splits)
-        for fold in split.folds
-        for seed in seeds
-    ]
-    values = np.full((len(splits), len(seeds), *corpus.targets.shape), np.nan)
+    members = members_of(head, corpus, splits, seeds)
     fitted: dict[int, Fitted] = {}
     outcomes = run_where_it_pays(partial(fit_and_predict, material), members, jobs)
     for index, outcome in track(outcomes, len(members), "fit", "model"):
         if isinstance(outcome, Exception):
             raise outcome
-        member = members[index]
-        values[member.split, seeds.index(member.seed), member.fold.test] = outcome.predicted
         fitted[index] = outcome
+    return assemble(corpus, splits, members, [fitted[index] for index in range(len(members))])
+
+
+def members_of(
+    head: Head, corpus: Corpus, splits: Sequence[Split], seeds: tuple[int, ...]
+) -> list[Member]:
+    """List the models of a head: each fold of each split, once per seed if they matter."""
+    return [
+        Member(index, fold, inner_groups(corpus, split), seed, split.protocol)
+        for index, split in enumerate(splits)
+        for fold in split.folds
+        for seed in (seeds if head.stochastic else seeds[:1])
+    ]
+
+
+def assemble(
+    corpus: Corpus, splits: Sequence[Split], members: Sequence[Member], fitted: Sequence[Fitted]
+) -> list[OutOfFold]:
+    """Put the predictions of all members together, split by split."""
+    seeds = tuple(dict.fromkeys(member.seed for member in members))
+    values = np.full((len(splits), len(seeds), *corpus.targets.shape), np.nan)
+    of_split: list[list[tuple[Member, Fitted]]] = [[] for _ in splits]
+    for member, found in zip(members, fitted, strict=True):
+        values[member.split, seeds.index(member.seed), member.fold.test] = found.predicted
+        of_split[member.split].append((member, found))
     return [
         OutOfFold(
-            seeds,
-            values[index],
-            _scoring_folds(split, len(corpus.clips)),
-            *_records([(m, fitted[i]) for i, m in enumerate(members) if m.split == index]),
+            seeds, values[i], _scoring_folds(split, len(corpus.clips)), *_records(of_split[i])
         )
-        for index, split in enumerate(splits)
+        for i, split in enumerate(splits)
     ]
 
 
@@ -255,92 +158,3 @@ def _scoring_folds(split: Split, clips: int) -> NDArray[np.str_]:
     for fold in split.folds:
         folds[fold.test] = fold.name
     return folds.astype(np.str_)
-
-
-def _fit(
-    head: Head,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    groups: NDArray[np.str_],
-    member: Member,
-    weight: NDArray[np.float64],
-) -> Predictor:
-    try:
-        return head.fit(x, y, groups, member.seed, weight)
-    except PianobenchError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"The head {head.name!r} failed to fit fold {member.fold.name!r} (seed {member.seed}) "
-            f"of {len(x)} clips and {x.shape[1]} features: {type(error).__name__}: {error}. `bench "
-            f"check {head.name}` shows which promise it breaks."
-        ) from error
-
-
-def fit_and_predict(material: Material, member: Member) -> Fitted:
-    """Fit one model on the training part of its fold and predict the other part.
-
-    Raises
-    ------
-    PluginError
-        If the head fails in a way it did not foresee.
-    StatisticsError
-        If a prediction is missing or not finite.
-    UsageError
-        If the pooling is learned and the head is not trained by gradient.
-    TrainingError, SplitError
-        If a network cannot be trained on the fold, or diverges.
-    """
-    head, train, test = material.head, member.fold.train, member.fold.test
-    curve: tuple[Epoch, ...] = ()
-    x, y, groups = material.x[train], material.y[train], member.groups[train]
-    weight = material.weight[train] / material.weight[train].mean()
-    x_test = material.x[test]
-    if isinstance(head, NetworkHead):
-        network = _train(head, material, member, weight)
-        returned, chosen, curve = network.predict(x_test), network.selected, network.curve
-    elif not isinstance(x, np.ndarray) or not isinstance(x_test, np.ndarray):
-        raise UsageError(
-            f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
-            "is not trained by gradient. Choose a network head such as mlp, or the pooling mean "
-            "and another merge."
-        )
-    else:
-        predictor = _fit(head, x, y, groups, member, weight)
-        returned, chosen = predictor.predict(x_test), getattr(predictor, "selected", {})
-    predicted = np.asarray(returned, dtype=np.float64)
-    expected = (len(x_test), y.shape[1])
-    if predicted.shape != expected or not np.isfinite(predicted).all():
-        raise StatisticsError(
-            f"The head {head.name!r} predicted an array of shape {predicted.shape} with "
-            f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
-            f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
-        )
-    return Fitted(predicted, dict(chosen), curve)
-
-
-def _train(
-    head: NetworkHead, material: Material, member: Member, weight: NDArray[np.float64]
-) -> TrainedNetwork:
-    """Train a network on the training part of a fold, and keep it where that is asked for."""
-    train = member.fold.train
-    seen = member.fold.test if material.peek else member.fold.validation
-    try:
-        network = train_network(
-            head,
-            material.x[train],
-            material.y[train],
-            member.groups[train],
-            member.seed,
-            weight,
-            passages=material.passages[train],
-            validation=None if seen is None else (material.x[seen], material.y[seen]),
-        )
-    except (TrainingError, SplitError) as error:
-        of = f" of {member.protocol!r}" if member.protocol else ""
-        where = f"In fold {member.fold.name!r}{of} with seed {member.seed}"
-        raise type(error)(f"{where}: {error}") from error
-    if material.models is not None:
-        folder = material.models / member.protocol
-        save_network(folder, member.fold.name, member.seed, head, network)
-    return network

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .components import (
     AudioEncoder,
@@ -34,22 +31,29 @@ from .corpus import load_corpus
 from .curves import curves_name, write_curves
 from .encode import Encoded, encode_corpus
 from .errors import PluginError, UsageError
-from .evaluate import evaluate
+from .evaluate import OutOfFold, evaluate
 from .frame_encoding import EncodedFrames, encode_frames
-from .inputs import Inputs
-from .layer_vectors import LayerVectors
 from .parallel import usable_cores
 from .plan import Plan
 from .plugins import Registry
 from .predictions import write_predictions
 from .record import data_record, protocol_record
 from .render import Rendered, render_clips
-from .result import MODELS, ComponentRecord, Result, predictions_name, save, writing
+from .result import (
+    MODELS,
+    ComponentRecord,
+    DataRecord,
+    Result,
+    predictions_name,
+    save,
+    writing,
+)
 from .sequences import Sequences
 from .split import load_split
+from .stored_features import StoredFeatures
 from .values import Corpus, Split
 
-__all__ = ["Workplace", "encode_plan", "environment", "run"]
+__all__ = ["Workplace", "run"]
 
 _LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "symusic", "soundfile", "soxr"),
@@ -85,25 +89,25 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
     PianobenchError
         Whatever the stages refuse. What was rendered and encoded by then stays in the cache.
     """
-    _require_device(plan.encoder, workplace.device)
+    require_device(plan.encoder, workplace.device)
     if workplace.keep_models:
         _require_network(plan.head)
     timings: dict[str, float] = {}
     with writing(workplace.results, plan.name) as folder:
         registry.hook.bench_run_started(config=plan.config.model_dump(mode="json"))
         with _timed(timings, "load"):
-            corpus, splits = _load(plan, workplace)
-            data = data_record(corpus)
+            corpus = load_scorable(plan, workplace)
+            evaluated = Evaluated(corpus, data_record(corpus), load_splits(plan, corpus))
         with _timed(timings, "render"):
-            waveforms = _render(plan, corpus, workplace)
+            waveforms = render(plan, corpus, workplace)
         with _timed(timings, "encode"):
-            encoded, features = _encode(plan, corpus, waveforms, workplace)
+            encoded = encode(plan, corpus, waveforms, workplace)
         fit = partial(
             evaluate,
             plan.head,
-            features,
+            features_of(plan, encoded),
             corpus,
-            list(splits.values()),
+            list(evaluated.splits.values()),
             plan.config.seeds,
             weighting=plan.config.weighting,
             jobs=workplace.jobs,
@@ -111,46 +115,76 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         with _timed(timings, "evaluate"):
             models = folder / MODELS if workplace.keep_models else None
             predicted = fit(selection=plan.config.selection, models=models)
-            for protocol, found in zip(splits, predicted, strict=True):
-                write_predictions(folder / predictions_name(protocol), corpus, found)
-                if found.curves:
-                    write_curves(folder / curves_name(protocol), found.curves)
+            for protocol, found in zip(evaluated.splits, predicted, strict=True):
+                keep_predictions(folder, protocol, corpus, found)
         if plan.config.optimism:
             with _timed(timings, "optimism"):
-                for protocol, found in zip(splits, fit(selection="test-fold"), strict=True):
+                for protocol, found in zip(
+                    evaluated.splits, fit(selection="test-fold"), strict=True
+                ):
                     path = folder / predictions_name(protocol, "test-fold")
                     write_predictions(path, corpus, found)
-        with _timed(timings, "score"):
-            protocols = {
-                protocol: protocol_record(
-                    folder,
-                    corpus,
-                    split,
-                    plan.config.selection,
-                    found.selected,
-                    optimism=plan.config.optimism,
-                )
-                for (protocol, split), found in zip(splits.items(), predicted, strict=True)
-            }
-        result = Result(
-            name=plan.name,
-            pianobench=version("pianobench"),
-            config=plan.config,
-            config_digest=plan.config.digest,
-            data=data,
-            components=_records(plan, encoded),
-            protocols=protocols,
-            environment=environment(workplace),
-            timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
-        )
-        save(result, folder)
+        result = record(folder, plan, evaluated, encoded, predicted, timings, workplace)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What models are evaluated on: the corpus, what a result says of it, folds by protocol."""
+
+    corpus: Corpus
+    data: DataRecord
+    splits: Mapping[str, Split]
+
+
+def keep_predictions(folder: Path, protocol: str, corpus: Corpus, found: OutOfFold) -> None:
+    """Write what models of a protocol predicted, and how networks learned."""
+    write_predictions(folder / predictions_name(protocol), corpus, found)
+    if found.curves:
+        write_curves(folder / curves_name(protocol), found.curves)
+
+
+def record(
+    folder: Path,
+    plan: Plan,
+    evaluated: Evaluated,
+    encoded: Encoded | EncodedFrames,
+    predicted: Sequence[OutOfFold],
+    timings: dict[str, float],
+    workplace: Workplace,
+) -> Result:
+    """Score the predictions that lie in a folder, and write the result beside them."""
+    with _timed(timings, "score"):
+        protocols = {
+            protocol: protocol_record(
+                folder,
+                evaluated.corpus,
+                split,
+                plan.config.selection,
+                found.selected,
+                optimism=plan.config.optimism,
+            )
+            for (protocol, split), found in zip(evaluated.splits.items(), predicted, strict=True)
+        }
+    result = Result(
+        name=plan.name,
+        pianobench=version("pianobench"),
+        config=plan.config,
+        config_digest=plan.config.digest,
+        data=evaluated.data,
+        components=_records(plan, encoded),
+        protocols=protocols,
+        environment=environment(workplace),
+        timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
+    )
+    save(result, folder)
+    return result
+
+
 def encode_plan(
     plan: Plan, corpus: Corpus, workplace: Workplace
-) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Inputs]:
+) -> tuple[Encoded | EncodedFrames, StoredFeatures | Sequences]:
     """Make the features that a plan's head is fitted on, as `run` makes them.
 
     Raises
@@ -158,22 +192,29 @@ def encode_plan(
     PianobenchError
         Whatever rendering and encoding refuse.
     """
-    _require_device(plan.encoder, workplace.device)
-    return _encode(plan, corpus, _render(plan, corpus, workplace), workplace)
+    require_device(plan.encoder, workplace.device)
+    encoded = encode(plan, corpus, render(plan, corpus, workplace), workplace)
+    return encoded, features_of(plan, encoded)
 
 
-def _load(plan: Plan, workplace: Workplace) -> tuple[Corpus, dict[str, Split]]:
-    """Read the corpus, and its folds by protocol."""
+def load_scorable(plan: Plan, workplace: Workplace) -> Corpus:
+    """Read a corpus that can be scored."""
     corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
     # Every score needs passages: better to learn that now than after fitting.
     corpus.group("passage")
-    return corpus, {
+    return corpus
+
+
+def load_splits(plan: Plan, corpus: Corpus) -> dict[str, Split]:
+    """Read the folds of every protocol of a plan."""
+    return {
         protocol: load_split(corpus, protocol, plan.dataset)
         for protocol in plan.config.protocols or ()
     }
 
 
-def _require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:
+def require_device(encoder: AudioEncoder | ScoreEncoder, device: str) -> None:
+    """Refuse a device that an encoder would not use."""
     uses_torch = isinstance(encoder, AudioEncoder) and encoder.backend == "torch"
     if device != "cpu" and not uses_torch:
         raise UsageError(
@@ -190,7 +231,8 @@ def _require_network(head: Head) -> None:
         )
 
 
-def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Rendered] | None:
+def render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Rendered] | None:
+    """Render what a plan hears; None for an encoder of notes."""
     if not isinstance(plan.encoder, AudioEncoder):
         return None
     if plan.renderer is None:
@@ -210,10 +252,10 @@ def _render(plan: Plan, corpus: Corpus, workplace: Workplace) -> Mapping[str, Re
     )
 
 
-def _encode(
+def encode(
     plan: Plan, corpus: Corpus, waveforms: Mapping[str, Rendered] | None, workplace: Workplace
-) -> tuple[Encoded | EncodedFrames, NDArray[np.float64] | Inputs]:
-    """Encode to pooled features, or to what a network learns more than the head from."""
+) -> Encoded | EncodedFrames:
+    """Encode what is not stored yet: pooled, or frames for a pooling that is learned."""
     where: dict[str, Any] = {
         "waveforms": waveforms,
         "policy": plan.policy(workplace.device),
@@ -221,15 +263,18 @@ def _encode(
         "jobs": workplace.jobs,
     }
     if plan.pooling.learned:
-        frames = encode_frames(plan.encoder, corpus, plan.layers, **where)
-        sequences = Sequences(plan.pooling, frames.paths, plan.config.merge)
+        return encode_frames(plan.encoder, corpus, plan.layers, **where)
+    # Layers are read where models are fitted.
+    return encode_corpus(plan.encoder, corpus, plan.pooling, (), **where)
+
+
+def features_of(plan: Plan, encoded: Encoded | EncodedFrames) -> StoredFeatures | Sequences:
+    """Choose layers of what was encoded, merged as a plan says."""
+    if isinstance(encoded, EncodedFrames):
+        sequences = Sequences(plan.pooling, encoded.paths, plan.config.merge)
         sequences.require_frames()
-        return frames, sequences
-    encoded = encode_corpus(plan.encoder, corpus, plan.pooling, plan.layers, **where)
-    features = encoded.features(plan.config.merge)
-    if plan.config.merge == "weighted":
-        return encoded, LayerVectors(features, plan.layers)
-    return encoded, features
+        return sequences
+    return encoded.reference(plan.layers, plan.config.merge)
 
 
 def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:

@@ -24,7 +24,7 @@ from .errors import SplitError, UnknownNameError
 from .fold_files import read_folds, require_sound, sides_of_cells, to_split
 from .values import Corpus, Split
 
-__all__ = ["PROTOCOLS", "Protocol", "inner_groups", "load_split", "make_split"]
+__all__ = ["PROTOCOLS", "Protocol", "balanced", "inner_groups", "load_split", "make_split"]
 
 FOLDS = 4
 """Folds per unit, as in the studies this benchmark follows."""
@@ -109,7 +109,7 @@ def make_split(corpus: Corpus, protocol: str) -> Split:
                 f"dataset {corpus.name!r} has {found}. Choose another protocol, or more of the "
                 "dataset."
             )
-    placed = axes if chosen.leave_one_out else [_balanced(units) for units in axes]
+    placed = axes if chosen.leave_one_out else [balanced(units, FOLDS) for units in axes]
     cells: dict[str, list[str]] = {}
     for clip, cell in zip(corpus.ids, zip(*placed, strict=True), strict=True):
         cells.setdefault(".".join(cell), []).append(clip)
@@ -179,6 +179,29 @@ def inner_groups(corpus: Corpus, split: Split) -> NDArray[np.str_]:
     return corpus.group(kind) if kind else np.array(corpus.ids)
 
 
+def balanced(units: NDArray[np.str_], folds: int) -> NDArray[np.str_]:
+    """Deal units to folds, largest first and equal ones by name, each to the emptiest fold.
+
+    Parameters
+    ----------
+    units : str array, shape (clips,)
+    folds : int
+
+    Returns
+    -------
+    str array, shape (clips,)
+        The fold of each clip: ``1`` to the number of folds.
+    """
+    sizes = Counter(units.tolist())
+    filled = [0] * folds
+    fold_of: dict[str, str] = {}
+    for unit in sorted(sizes, key=lambda u: (-sizes[u], u)):
+        emptiest = filled.index(min(filled))
+        fold_of[unit] = str(emptiest + 1)
+        filled[emptiest] += sizes[unit]
+    return np.array([fold_of[unit] for unit in units.tolist()])
+
+
 def _protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise UnknownNameError("protocol", name, PROTOCOLS)
@@ -188,18 +211,6 @@ def _protocol(name: str) -> Protocol:
 def _shuffling_keys(ids: Sequence[str]) -> NDArray[np.str_]:
     # A hash shuffles the clips alike under every version of every random generator.
     return np.array([hashlib.sha256(clip.encode()).hexdigest() for clip in ids])
-
-
-def _balanced(units: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Deal units to folds, largest first and equal ones by name, each to the emptiest fold."""
-    sizes = Counter(units.tolist())
-    filled = [0] * FOLDS
-    fold_of: dict[str, str] = {}
-    for unit in sorted(sizes, key=lambda u: (-sizes[u], u)):
-        emptiest = filled.index(min(filled))
-        fold_of[unit] = str(emptiest + 1)
-        filled[emptiest] += sizes[unit]
-    return np.array([fold_of[unit] for unit in units.tolist()])
 
 
 def _require_whole(split: Split, corpus: Corpus, kind: str, path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat
 
-from pianobench import Component, Head, hookimpl
+from pianobench import Component, Pairs, PairwiseHead, hookimpl
 from pianobench.leave_out import Choice, Smoother, choose_penalty
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,32 @@ _METRICS: Mapping[Shape, Literal["cityblock", "sqeuclidean"]] = {
 
 
 @dataclass(frozen=True)
+class Similarity:
+    """Which training clips resemble a new one, and what each of them says.
+
+    Attributes
+    ----------
+    kernel : {"laplacian", "rbf"}
+    reach : float
+        Summed difference at which the similarity has fallen to 1/e.
+    dual : float array, shape (training clips, dimensions)
+    intercept : float array, shape (dimensions,)
+    selected : mapping
+    """
+
+    kernel: Shape
+    reach: float
+    dual: Floats
+    intercept: Floats
+    selected: Mapping[str, Any]
+
+    def predict_pairs(self, across: Mapping[str, Floats]) -> Floats:
+        """Predict by summed differences, (clips, training clips) -> (clips, dimensions)."""
+        predicted: Floats = np.exp(-across[self.kernel] / self.reach) @ self.dual + self.intercept
+        return predicted
+
+
+@dataclass(frozen=True)
 class KernelPredictor:
     """Similarity to the training clips, weighted.
 
@@ -39,33 +65,25 @@ class KernelPredictor:
         Every feature's training values in order: what turns a value into its rank.
     rows : float array, shape (training clips, features)
         The training clips, rank-normal.
-    kernel : {"laplacian", "rbf"}
-    reach : float
-        Summed difference at which the similarity has fallen to 1/e.
-    dual : float array, shape (training clips, dimensions)
-    intercept : float array, shape (dimensions,)
-    selected : mapping
+    similarity : Similarity
     """
 
     sorted_features: Floats
     rows: Floats
-    kernel: Shape
-    reach: float
-    dual: Floats
-    intercept: Floats
-    selected: Mapping[str, Any]
+    similarity: Similarity
+
+    @property
+    def selected(self) -> Mapping[str, Any]:
+        """Kernel, bandwidth and penalty, and how well they did inside the training part."""
+        return self.similarity.selected
 
     def predict(self, x: Floats) -> Floats:
         """Predict (clips, features) -> (clips, dimensions)."""
-        from scipy.spatial.distance import cdist
-
         rows = rank_normal(self.sorted_features, x)
-        distance = cdist(rows, self.rows, _METRICS[self.kernel])
-        predicted: Floats = np.exp(-distance / self.reach) @ self.dual + self.intercept
-        return predicted
+        return self.similarity.predict_pairs(_across(rows, self.rows, (self.similarity.kernel,)))
 
 
-class KernelRidge(Head):
+class KernelRidge(PairwiseHead):
     """Kernel ridge with an intercept that is not penalised, one kernel for all dimensions.
 
     Each feature is made normal through its ranks in the training part and clipped at three
@@ -113,24 +131,49 @@ class KernelRidge(Head):
         SplitError
             If all clips are of one group.
         """
-        from scipy.spatial.distance import pdist, squareform
-
         sorted_features = np.sort(x, axis=0)
         rows = rank_normal(sorted_features, x)
-        width = max(1, int((np.ptp(x, axis=0) > 0).sum()))
+        pairs = Pairs(_width(x), _within(rows, self.measures), {})
+        fitted = self.fit_pairs(pairs, y, groups, sample_weight)
+        return KernelPredictor(sorted_features, rows, fitted)
+
+    @property
+    def measures(self) -> tuple[Shape, ...]:
+        """The kernels to choose from: each rests on summed differences of its own."""
+        return tuple(_METRICS) if self.kernel == "auto" else (self.kernel,)
+
+    def compare(self, x: NDArray[np.float64], x_new: NDArray[np.float64]) -> Pairs:
+        """Sum the differences of rank-normal features, for each kernel."""
+        sorted_features = np.sort(x, axis=0)
+        rows, new = rank_normal(sorted_features, x), rank_normal(sorted_features, x_new)
+        across = _across(new, rows, self.measures)
+        return Pairs(_width(x), _within(rows, self.measures), across)
+
+    def fit_pairs(
+        self,
+        pairs: Pairs,
+        y: NDArray[np.float64],
+        groups: NDArray[np.str_],
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> Similarity:
+        """Choose kernel, bandwidth and penalty, and fit, by summed differences.
+
+        Raises
+        ------
+        SplitError
+            If all clips are of one group.
+        """
+        width = max(1, pairs.width)
         candidates: list[tuple[Choice, Shape, float, Smoother, Floats]] = []
-        for shape in _METRICS if self.kernel == "auto" else (self.kernel,):
-            distance = squareform(pdist(rows, _METRICS[shape])) / width
+        for shape in self.measures:
             for bandwidth in self.bandwidths:
-                similarity = np.exp(-distance / bandwidth)
+                similarity = np.exp(-pairs.within[shape] / (width * bandwidth))
                 smoother = Smoother.from_kernel(similarity, sample_weight)
                 choice = choose_penalty(smoother, y, groups, self.penalties)
                 candidates.append((choice, shape, bandwidth, smoother, similarity))
         choice, shape, bandwidth, smoother, similarity = min(candidates, key=lambda c: c[0].error)
         dual = smoother.dual(y, choice.penalty)
-        return KernelPredictor(
-            sorted_features=sorted_features,
-            rows=rows,
+        return Similarity(
             kernel=shape,
             reach=width * bandwidth,
             dual=dual,
@@ -143,6 +186,23 @@ class KernelRidge(Head):
                 "inner_r2": 1 - choice.error,
             },
         )
+
+
+def _width(x: Floats) -> int:
+    return int((np.ptp(x, axis=0) > 0).sum())
+
+
+def _within(rows: Floats, shapes: tuple[Shape, ...]) -> dict[str, Floats]:
+    """Differences of all pairs of clips, summed over features, for each kernel."""
+    from scipy.spatial.distance import pdist, squareform
+
+    return {shape: squareform(pdist(rows, _METRICS[shape])) for shape in shapes}
+
+
+def _across(new: Floats, rows: Floats, shapes: tuple[Shape, ...]) -> dict[str, Floats]:
+    from scipy.spatial.distance import cdist
+
+    return {shape: cdist(new, rows, _METRICS[shape]) for shape in shapes}
 
 
 def rank_normal(sorted_features: Floats, x: Floats) -> Floats:

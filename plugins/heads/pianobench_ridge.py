@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat
 
-from pianobench import Component, Head, hookimpl
-from pianobench.leave_out import Smoother, choose_penalty
+from pianobench import Component, Pairs, PairwiseHead, hookimpl
+from pianobench.leave_out import Choice, Smoother, choose_penalty
 
+_PRODUCT = "product"
 _ROUNDING = 1e-9  # a feature whose deviation is this small against its values is constant
 
 
@@ -47,7 +48,28 @@ class LinearPredictor:
         return predicted + self.intercept
 
 
-class Ridge(Head):
+@dataclass(frozen=True)
+class DualPredictor:
+    """Ridge by products with the training clips.
+
+    Attributes
+    ----------
+    dual : float array, shape (training clips, dimensions)
+    intercept : float array, shape (dimensions,)
+    selected : mapping
+    """
+
+    dual: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    selected: Mapping[str, Any]
+
+    def predict_pairs(self, across: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Predict by products (clips, training clips) -> (clips, dimensions)."""
+        predicted: NDArray[np.float64] = across[_PRODUCT] @ self.dual + self.intercept
+        return predicted
+
+
+class Ridge(PairwiseHead):
     """Linear ridge with an intercept that is not penalised, one penalty for all dimensions.
 
     Features are standardised on the training part. The penalty with the least exact
@@ -77,11 +99,9 @@ class Ridge(Head):
         SplitError
             If all clips are of one group.
         """
-        mean, deviation = x.mean(axis=0), x.std(axis=0)
-        varies = deviation > _ROUNDING * np.abs(x).max(axis=0)
-        scale = np.where(varies, deviation, np.inf)
+        mean, scale = _scaling(x)
         standard = (x - mean) / scale
-        width = max(1, int(varies.sum()))
+        width = max(1, _width(scale))
         smoother = Smoother.from_features(standard, sample_weight)
         choice = choose_penalty(smoother, y, groups, [width * p for p in self.penalties])
         coefficients = standard.T @ smoother.dual(y, choice.penalty)
@@ -91,12 +111,64 @@ class Ridge(Head):
             scale=scale,
             coefficients=coefficients,
             intercept=np.average(residual, axis=0, weights=sample_weight),
-            selected={
-                "penalty": choice.penalty / width,
-                "penalty_at_edge": choice.at_edge,
-                "inner_r2": 1 - choice.error,
-            },
+            selected=_selected(choice, width),
         )
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Products of standardised features."""
+        return (_PRODUCT,)
+
+    def compare(self, x: NDArray[np.float64], x_new: NDArray[np.float64]) -> Pairs:
+        """Multiply clips, standardised on the training part."""
+        mean, scale = _scaling(x)
+        rows = (x - mean) / scale
+        across = (x_new - mean) / scale @ rows.T
+        return Pairs(_width(scale), {_PRODUCT: rows @ rows.T}, {_PRODUCT: across})
+
+    def fit_pairs(
+        self,
+        pairs: Pairs,
+        y: NDArray[np.float64],
+        groups: NDArray[np.str_],
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> DualPredictor:
+        """Choose the penalty and fit, by products.
+
+        Raises
+        ------
+        SplitError
+            If all clips are of one group.
+        """
+        width = max(1, pairs.width)
+        products = pairs.within[_PRODUCT]
+        smoother = Smoother.from_kernel(products, sample_weight)
+        choice = choose_penalty(smoother, y, groups, [width * p for p in self.penalties])
+        dual = smoother.dual(y, choice.penalty)
+        return DualPredictor(
+            dual=dual,
+            intercept=np.average(y - products @ dual, axis=0, weights=sample_weight),
+            selected=_selected(choice, width),
+        )
+
+
+def _scaling(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of every feature; the deviation of a constant one is infinite."""
+    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    varies = deviation > _ROUNDING * np.abs(x).max(axis=0)
+    return mean, np.where(varies, deviation, np.inf)
+
+
+def _width(scale: NDArray[np.float64]) -> int:
+    return int(np.isfinite(scale).sum())
+
+
+def _selected(choice: Choice, width: int) -> dict[str, Any]:
+    return {
+        "penalty": choice.penalty / width,
+        "penalty_at_edge": choice.at_edge,
+        "inner_r2": 1 - choice.error,
+    }
 
 
 @hookimpl

@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..array_files import ArrayFile, read_arrays, write_arrays
 from ..corpus import load_corpus
 from ..errors import ResultError
-from ..evaluate import Material, Member, fit_and_predict
+from ..fitting import Material, Member, fit_and_predict
 from ..metrics import pooled_r2
 from ..parallel import run_all
 from ..plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..components import Head, NetworkHead, Predictor
+from ..components import Head, NetworkHead, PairwiseHead, Predictor
 from ..training import train_network
 from .checks import NotRunError, require, require_equal
 
@@ -144,6 +144,26 @@ def leaves_its_inputs_alone(trial: Trial) -> None:
     require(vars(trial.head) == before, "It keeps something of a fit in itself; return it instead.")
 
 
+def fits_the_same_by_pairs(trial: Trial) -> None:
+    """Predict from what its measures say of two halves of the features, added up."""
+    head = trial.head
+    if not isinstance(head, PairwiseHead):
+        raise NotRunError("It is fitted to features only.")
+    p = _problem()
+    first, second = (
+        head.compare(np.ascontiguousarray(p.x[:, half]), np.ascontiguousarray(p.x_new[:, half]))
+        for half in (slice(0, 3), slice(3, None))
+    )
+    require(
+        set(first.within) == set(head.measures) == set(first.across),
+        f"It compares by {sorted(first.within)}; its measures are {sorted(head.measures)}.",
+    )
+    pairs = first + second
+    fitted = head.fit_pairs(pairs, p.y, p.groups, p.weight)
+    by_pairs = np.asarray(fitted.predict_pairs(pairs.across))
+    require_equal("Fits to features and to pairs", trial.predicted, by_pairs, 1e-9)
+
+
 PROMISES = (
     fits_and_predicts,
     predicts_a_single_dimension,
@@ -155,4 +175,5 @@ PROMISES = (
     takes_weights,
     bears_constant_features,
     leaves_its_inputs_alone,
+    fits_the_same_by_pairs,
 )

@@ -1,0 +1,253 @@
+"""One model: fitted on the training part of a fold, predicting the other part.
+
+What enters is `Material`, what every model of a run shares, and a `Member`, the fold and the seed.
+Both travel to worker processes; features go by reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .components import Head, NetworkHead, PairwiseHead
+from .config import Weighting
+from .descent import Epoch
+from .errors import (
+    PianobenchError,
+    PluginError,
+    SplitError,
+    StatisticsError,
+    TrainingError,
+    UsageError,
+)
+from .inputs import Inputs
+from .model_files import save_network
+from .stored_features import StoredFeatures
+from .training import TrainedNetwork, train_network
+from .values import Corpus, Fold
+
+__all__ = ["Features", "Fitted", "Material", "Member", "fit_and_predict"]
+
+Features = NDArray[np.float64] | StoredFeatures | Inputs
+"""One vector per clip, as an array or by reference, or inputs of a network that learns more."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every model of a run is fitted from.
+
+    Attributes
+    ----------
+    head : Head
+    x : Features
+    y : float array, shape (clips, dimensions)
+    weight : float array, shape (clips,)
+        Only the ratios matter.
+    passages : str array, shape (clips,)
+        Which clips play the same music.
+    peek : bool
+        Whether a network head stops on the fold that is scored.
+    models : Path or None
+        Folder to keep networks in.
+    """
+
+    head: Head
+    x: Features
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    passages: NDArray[np.str_]
+    peek: bool = False
+    models: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        head: Head,
+        x: Features,
+        corpus: Corpus,
+        *,
+        weighting: Weighting = "raters",
+        peek: bool = False,
+        models: Path | None = None,
+    ) -> Material:
+        """Take targets and passages from a corpus, and weigh its clips by their raters or equally.
+
+        Raises
+        ------
+        StatisticsError
+            If a feature is not finite.
+        UsageError
+            If a head is to peek that has no early stopping.
+        """
+        if isinstance(x, np.ndarray) and not np.isfinite(x).all():
+            clip, feature = np.argwhere(~np.isfinite(x))[0]
+            raise StatisticsError(
+                f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The "
+                "encoder must return finite numbers; `bench check` finds what it breaks."
+            )
+        if peek and not isinstance(head, NetworkHead):
+            raise UsageError(
+                f"--selection test-fold stops training on the scored fold, and the head "
+                f"{head.name!r} has no early stopping. Choose a network head such as mlp, or leave "
+                "it out."
+            )
+        raters = corpus.raters.astype(np.float64)
+        weight = raters if weighting == "raters" else np.ones_like(raters)
+        return cls(head, x, corpus.targets, weight, corpus.group("passage"), peek, models)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model to fit.
+
+    Attributes
+    ----------
+    split : int
+        Which of several splits the fold is of.
+    fold : Fold
+    groups : str array, shape (clips,)
+        Unit of every clip that an inner split keeps whole.
+    seed : int
+    protocol : str
+        Of the split.
+    """
+
+    split: int
+    fold: Fold
+    groups: NDArray[np.str_]
+    seed: int
+    protocol: str = ""
+
+
+class Fitted(NamedTuple):
+    """One model that was fitted.
+
+    Attributes
+    ----------
+    predicted : float array, shape (test clips, dimensions)
+    selected : mapping
+        What the model chose inside the clips it was given.
+    curve : tuple of Epoch
+        How a network learned.
+    """
+
+    predicted: NDArray[np.float64]
+    selected: Mapping[str, Any]
+    curve: tuple[Epoch, ...] = ()
+
+
+def fit_and_predict(material: Material, member: Member) -> Fitted:
+    """Fit one model on the training part of its fold and predict the other part.
+
+    Raises
+    ------
+    PluginError
+        If the head fails in a way it did not foresee.
+    StatisticsError
+        If a prediction is missing or not finite.
+    UsageError
+        If more is learned than the head, and that is not trained by gradient.
+    TrainingError, SplitError
+        If a network cannot be trained on the fold, or diverges.
+    """
+    test = member.fold.test
+    fitted = _fit(material, member)
+    predicted = np.asarray(fitted.predicted, dtype=np.float64)
+    expected = (len(test), material.y.shape[1])
+    if predicted.shape != expected or not np.isfinite(predicted).all():
+        raise StatisticsError(
+            f"The head {material.head.name!r} predicted an array of shape {predicted.shape} with "
+            f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
+            f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
+        )
+    return Fitted(predicted, dict(fitted.selected), fitted.curve)
+
+
+def _fit(material: Material, member: Member) -> Fitted:
+    head, x, fold = material.head, material.x, member.fold
+    weight = material.weight[fold.train] / material.weight[fold.train].mean()
+    if isinstance(head, PairwiseHead) and isinstance(x, StoredFeatures) and x.adds_up:
+        return _fit_pairs(head, x, material, member, weight)
+    if isinstance(x, StoredFeatures):
+        x = x.read()
+    if isinstance(head, NetworkHead):
+        network = _train(head, x, material, member, weight)
+        return Fitted(network.predict(x[fold.test]), network.selected, network.curve)
+    if not isinstance(x, np.ndarray):
+        raise UsageError(
+            f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
+            "is not trained by gradient. Choose a network head such as mlp, or the pooling mean "
+            "and another merge."
+        )
+    y, groups = material.y[fold.train], member.groups[fold.train]
+    try:
+        predictor = head.fit(x[fold.train], y, groups, member.seed, weight)
+    except PianobenchError:
+        raise
+    except Exception as error:
+        raise _broken(head, member, f"{x.shape[1]} features", error) from error
+    return Fitted(predictor.predict(x[fold.test]), getattr(predictor, "selected", {}))
+
+
+def _fit_pairs(
+    head: PairwiseHead,
+    x: StoredFeatures,
+    material: Material,
+    member: Member,
+    weight: NDArray[np.float64],
+) -> Fitted:
+    """Fit by how clips compare, added up over layers."""
+    fold = member.fold
+    try:
+        pairs = x.pairs(head, fold)
+        groups = member.groups[fold.train]
+        predictor = head.fit_pairs(pairs, material.y[fold.train], groups, weight)
+        return Fitted(predictor.predict_pairs(pairs.across), predictor.selected)
+    except (PianobenchError, OSError):
+        raise
+    except Exception as error:
+        raise _broken(head, member, f"{len(x.layers)} layers", error) from error
+
+
+def _broken(head: Head, member: Member, of: str, error: Exception) -> PluginError:
+    return PluginError(
+        f"The head {head.name!r} failed to fit fold {member.fold.name!r} (seed {member.seed}) "
+        f"of {len(member.fold.train)} clips and {of}: {type(error).__name__}: {error}. `bench "
+        f"check {head.name}` shows which promise it breaks."
+    )
+
+
+def _train(
+    head: NetworkHead,
+    x: NDArray[np.float64] | Inputs,
+    material: Material,
+    member: Member,
+    weight: NDArray[np.float64],
+) -> TrainedNetwork:
+    """Train a network on the training part of a fold, and keep it where that is asked for."""
+    train = member.fold.train
+    seen = member.fold.test if material.peek else member.fold.validation
+    try:
+        network = train_network(
+            head,
+            x[train],
+            material.y[train],
+            member.groups[train],
+            member.seed,
+            weight,
+            passages=material.passages[train],
+            validation=None if seen is None else (x[seen], material.y[seen]),
+        )
+    except (TrainingError, SplitError) as error:
+        of = f" of {member.protocol!r}" if member.protocol else ""
+        where = f"In fold {member.fold.name!r}{of} with seed {member.seed}"
+        raise type(error)(f"{where}: {error}") from error
+    if material.models is not None:
+        folder = material.models / member.protocol
+        save_network(folder, member.fold.name, member.seed, head, network)
+    return network
