@@ -35,7 +35,7 @@ from .metrics import FloatArray, pooled_r2
 from .scopes import SEED, Quantities, Scope, quantities_of, refusal, scope_c, scope_g
 from .statistics import PublishedTest, RankIntervals
 
-__all__ = ["compare"]
+__all__ = ["ALPHA", "Resampled", "compare", "resample"]
 
 RESAMPLES = 10_000
 ALPHA = 0.05
@@ -43,7 +43,7 @@ ALPHA = 0.05
 T = TypeVar("T")
 
 
-class _Resampled(NamedTuple):
+class Resampled(NamedTuple):
     """What rests on shared resamples and flips: R2 [resample, model], and arrays [model]."""
 
     distribution: NDArray[np.float32]
@@ -61,7 +61,7 @@ class _Findings(NamedTuple):
     r2: FloatArray
     c: Scope | None
     g: Scope | None
-    resampled: _Resampled | None
+    resampled: Resampled | None
     reliability: FloatArray | None
 
 
@@ -115,7 +115,7 @@ def _findings(given: Contenders, limits: list[str]) -> _Findings:
     else:
         c = _defined(limits, "new passages (C)", lambda: scope_c(given, quantities))
         g = _defined(limits, "new performers (G)", lambda: scope_g(given, quantities))
-        resampled = _defined(limits, "resamples", lambda: _resampled(given))
+        resampled = _defined(limits, "resamples", lambda: resample(given))
     if c is not None and any(len(values) > 1 for values in given.by_seed):
         limits.append(
             "Sign flips judge the predictions averaged over seeds; the noise of the seeds is in "
@@ -139,14 +139,21 @@ def _defined(limits: list[str], what: str, compute: Callable[[], T]) -> T | None
         return None
 
 
-def _resampled(given: Contenders) -> _Resampled:
+def resample(given: Contenders) -> Resampled:
+    """Rank models on shared resamples, and test each for being the best.
+
+    Raises
+    ------
+    StatisticsError
+        For fewer than 5 passages, or labels that do not vary.
+    """
     targets, predictions, passages = given.targets, given.predictions, given.group("passage")
     groups = len(np.unique(passages))
     counts = statistics.counts_of(statistics.resample_indices(groups, RESAMPLES, SEED), groups)
     distribution = statistics.bootstrap_r2(targets, predictions, passages, counts)
     ranks = statistics.rank_intervals(distribution)
     p_best = statistics.best_p_values(targets, predictions, passages, seed=SEED)
-    return _Resampled(distribution, ranks, p_best)
+    return Resampled(distribution, ranks, p_best)
 
 
 def _model(given: Contenders, found: _Findings, model: int) -> ModelRecord:
@@ -252,7 +259,7 @@ def _disagreement(test: ScopeTest | None) -> list[str]:
     ]
 
 
-def _probability_within(resampled: _Resampled | None, pair: int) -> float | None:
+def _probability_within(resampled: Resampled | None, pair: int) -> float | None:
     if resampled is None:
         return None
     difference = resampled.distribution[:, 0] - resampled.distribution[:, pair + 1]

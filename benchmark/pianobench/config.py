@@ -200,8 +200,7 @@ def apply_settings(given: dict[str, Any], settings: Sequence[str]) -> None:
     """
     for setting in settings:
         target, equals, text = setting.partition("=")
-        part, dot, option = target.partition(".")
-        if not (equals and dot and option):
+        if not (equals and all(target.partition("."))):
             raise UsageError(
                 f"--set {setting!r} is not of the form part.option=value, for example "
                 "--set encoder.bands=64."

@@ -21,7 +21,9 @@ _NAMED = 3
 _KINDS = (MidiError, AudioError, DataError, EncodingError, PluginError, DependencyError)
 
 
-def together(failures: Mapping[str, PianobenchError], what: str) -> PianobenchError:
+def together(
+    failures: Mapping[str, PianobenchError], what: str, named_as: str = "Clip"
+) -> PianobenchError:
     """Make one error of many.
 
     Parameters
@@ -30,9 +32,13 @@ def together(failures: Mapping[str, PianobenchError], what: str) -> PianobenchEr
         By clip id, at least one; the first decides what kind of error is made.
     what : str
         How many clips failed at what, as the sentence that the message begins with.
+    named_as : str
+        What is called by these ids, where it is not clips.
     """
     first = next(iter(failures.values()))
     kind = next((kind for kind in _KINDS if isinstance(first, kind)), PianobenchError)
-    named = " ".join(f"Clip {clip!r}: {error}" for clip, error in list(failures.items())[:_NAMED])
+    named = " ".join(
+        f"{named_as} {name!r}: {error}" for name, error in list(failures.items())[:_NAMED]
+    )
     more = f" And {len(failures) - _NAMED} more." if len(failures) > _NAMED else ""
     return kind(f"{what} {named}{more}")

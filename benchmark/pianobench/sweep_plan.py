@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import PianobenchError, ResultError, UsageError
-from .grid import Cell, Grid
+from .grid import Grid
 from .plan import Plan, plan_run
 from .plugins import Registry
 from .result import Result, read_result
@@ -108,7 +108,9 @@ def shard(plan: SweepPlan, index: int, count: int) -> SweepPlan:
         If there is no such part.
     """
     if not 1 <= index <= count:
-        raise UsageError(f"There is no shard {index} of {count}: they are 1/{count} to {count}/{count}.")
+        raise UsageError(
+            f"There is no shard {index} of {count}: they are 1/{count} to {count}/{count}."
+        )
     cells = len(plan.cells)
     part = plan.cells[(index - 1) * cells // count : index * cells // count]
     return replace(plan, cells=part)

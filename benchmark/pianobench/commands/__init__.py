@@ -9,6 +9,7 @@ from .results import leaderboard, plot, rescore, submit
 from .run import run
 from .store import store
 from .study import study
+from .sweep import sweep
 
 __all__ = [
     "audit",
@@ -25,5 +26,6 @@ __all__ = [
     "store",
     "study",
     "submit",
+    "sweep",
     "validate_statistics",
 ]

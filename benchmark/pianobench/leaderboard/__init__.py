@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from .reported import Reported, read_reported
-from .rows import BASELINES, RANKING, Bounds, Row, estimates_of, rank_rows, read_rows
+from .rows import (
+    BASELINES,
+    RANKING,
+    Bounds,
+    Row,
+    estimates_of,
+    interval_bounds,
+    rank_rows,
+    read_rows,
+)
 from .tables import absent_baselines, results_frame, terminal_table, write_leaderboard
 
 __all__ = [
@@ -14,6 +23,7 @@ __all__ = [
     "Row",
     "absent_baselines",
     "estimates_of",
+    "interval_bounds",
     "rank_rows",
     "read_reported",
     "read_rows",

@@ -10,7 +10,16 @@ from typing import NamedTuple
 from ..forest import Estimate
 from ..result import ProtocolRecord, Result, list_results, read_result
 
-__all__ = ["BASELINES", "RANKING", "Bounds", "Row", "estimates_of", "rank_rows", "read_rows"]
+__all__ = [
+    "BASELINES",
+    "RANKING",
+    "Bounds",
+    "Row",
+    "estimates_of",
+    "interval_bounds",
+    "rank_rows",
+    "read_rows",
+]
 
 RANKING = "piece"
 """The protocol that orders the leaderboard."""
@@ -82,8 +91,8 @@ class Row:
             ranked=record is not None and record.ranked,
             flags=tuple(flags),
             r2={name: p.scores.metrics["r2"] for name, p in result.protocols.items()},
-            interval=_bounds(record, "C", "jackknife-t"),
-            interval_new_performers=_bounds(record, "G", "two-way jackknife-t"),
+            interval=interval_bounds(record, "C", "jackknife-t"),
+            interval_new_performers=interval_bounds(record, "G", "two-way jackknife-t"),
             ceiling=None if result.data.ceiling is None else result.data.ceiling.mean,
             metrics={} if record is None else dict(record.scores.metrics),
         )
@@ -127,7 +136,8 @@ def estimates_of(rows: Iterable[Row]) -> list[Estimate]:
     ]
 
 
-def _bounds(record: ProtocolRecord | None, scope: str, method: str) -> Bounds | None:
+def interval_bounds(record: ProtocolRecord | None, scope: str, method: str) -> Bounds | None:
+    """Find an interval of R2 in what a result says of a protocol; None where there is none."""
     for interval in [] if record is None else record.scores.intervals:
         if (interval.scope, interval.method) == (scope, method):
             return Bounds(interval.low, interval.high)
