@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import PianobenchError, ResultError, UsageError
-from .grid import Grid
+from .grid import Cell, Grid
 from .plan import Plan, plan_run
 from .plugins import Registry
 from .result import Result, read_result
@@ -67,21 +67,17 @@ def plan_sweep(grids: Sequence[Grid], registry: Registry) -> SweepPlan:
     """
     made = [(grid, cell) for grid in grids for cell in grid.cells()]
     planned: dict[str, PlannedCell] = {}
-    impossible: list[str] = []
+    impossible: dict[str, list[Cell]] = {}
     for grid, cell in made:
         try:
             plan = plan_run(cell.config, registry)
         except PianobenchError as error:
-            impossible.append(f"{cell}: {error}")
+            impossible.setdefault(str(error), []).append(cell)
             continue
         varied = {"grid": grid.name, **cell.varied} if len(grids) > 1 else dict(cell.varied)
         planned.setdefault(plan.config.digest, PlannedCell(varied, plan))
     if impossible:
-        more = f" And {len(impossible) - _NAMED} more." if len(impossible) > _NAMED else ""
-        raise UsageError(
-            f"{len(impossible)} of {len(made)} cells cannot be run, so nothing was. "
-            f"{' '.join(impossible[:_NAMED])}{more}"
-        )
+        raise _refusal(impossible, len(made))
     cells = tuple(planned.values())
     _require_comparable(cells)
     digest = hashlib.sha256(" ".join(planned).encode()).hexdigest()
@@ -133,6 +129,19 @@ def stored_result(
         and digests == {protocol: split.digest for protocol, split in splits.items()}
     )
     return found if same else None
+
+
+def _refusal(impossible: Mapping[str, Sequence[Cell]], cells: int) -> UsageError:
+    """Name the cells that cannot be run, those of one fault together."""
+    named = []
+    for fault, of in list(impossible.items())[:_NAMED]:
+        more = f" (and {len(of) - 1} more)" if len(of) > 1 else ""
+        named.append(f"{of[0]}{more}: {fault}")
+    left = len(impossible) - len(named)
+    return UsageError(
+        f"{sum(map(len, impossible.values()))} of {cells} cells cannot be run, so nothing was. "
+        f"{' '.join(named)}{f' And {left} more faults.' if left else ''}"
+    )
 
 
 def _require_comparable(cells: Sequence[PlannedCell]) -> None:
