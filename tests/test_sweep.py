@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -202,11 +203,11 @@ def test_several_processes_give_the_same_as_one(
     assert stored(several.results) == stored(place.results)
 
 
-def test_cells_of_one_encoding_encode_each_clip_once(
-    plan: SweepPlan, registry: Registry, place: Workplace
+def test_each_clip_is_encoded_once_for_all_layers_and_poolings(
+    registry: Registry, place: Workplace
 ) -> None:
-    import sys
-
+    vary = {"layers": ["0", "1-3"], "pooling": ["mean", "max"]}
+    plan = plan_sweep([Grid("g", {**FIXED, "head": "guess", "seeds": 1}, vary)], registry)
     module = sys.modules[type(plan.cells[0].plan.encoder).__module__]
     carry_out(plan, registry, place, choose=False)
     # What the fingerprint is taken from is encoded as well.

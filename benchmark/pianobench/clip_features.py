@@ -25,12 +25,17 @@ from .store import Row
 from .values import Clip, Frames
 
 __all__ = [
+    "Kept",
+    "Rows",
     "encode_notes",
     "encode_notes_frames",
+    "encode_notes_once",
     "encode_waveform_frames",
+    "encode_waveform_once",
     "encode_waveform_source",
     "encode_waveform_sources",
     "encode_waveform_sources_frames",
+    "encode_waveforms_once",
     "forget_loaded",
     "load_encoder",
 ]
@@ -46,8 +51,7 @@ def encode_notes(encoder: ScoreEncoder, pooling: Pooling, source: NoteSource) ->
     EncodingError
         If the encoder or the pooling fails, or returns something other than it promises.
     """
-    frames = _frames_of_notes(encoder, source.clip)
-    return Row(source.key, list(_pooled(pooling, frames)))
+    return _row_of_notes(pooling, source, _frames_of_notes(encoder, source.clip))
 
 
 def encode_waveform_source(
@@ -91,9 +95,7 @@ def encode_notes_frames(
     EncodingError
         If the encoder fails, or returns something other than it promises.
     """
-    frames = _frames_of_notes(encoder, source.clip)
-    kept = {layer: frames.values[layer] for layer in layers}
-    return FrameRow(source.key, kept, frames.times_s, frames.levels)
+    return _frame_row_of_notes(layers, source, _frames_of_notes(encoder, source.clip))
 
 
 def encode_waveform_frames(
@@ -128,6 +130,69 @@ def encode_waveform_sources_frames(
         As of `encode_waveform_sources`.
     """
     return _share_batches(encoder, policy, sources, max(layers), partial(_frame_row, layers))
+
+
+Kept = Pooling | tuple[int, ...]
+"""What is kept of a clip: what a pooling makes of every layer, or the frames of some layers."""
+Rows = tuple[Row | FrameRow, ...]
+
+
+def encode_notes_once(encoder: ScoreEncoder, kept: Sequence[Kept], source: NoteSource) -> Rows:
+    """Encode a clip of notes for several purposes; see `encode_notes`."""
+    frames = _frames_of_notes(encoder, source.clip)
+    return tuple(
+        _row_of_notes(what, source, frames)
+        if isinstance(what, Pooling)
+        else _frame_row_of_notes(what, source, frames)
+        for what in kept
+    )
+
+
+def encode_waveform_once(
+    encoder: AudioEncoder, kept: Sequence[Kept], policy: Policy, source: WaveformSource
+) -> Rows:
+    """Encode a clip of audio for several purposes; see `encode_waveform_source`."""
+    waveform = source.waveform(encoder.sample_rate)
+    loaded = load_encoder(encoder, policy.device)
+    states = encode_waveform(encoder, loaded, waveform, policy, _last_layer(kept))
+    return _rows(kept, source, states)
+
+
+def encode_waveforms_once(
+    encoder: AudioEncoder, kept: Sequence[Kept], policy: Policy, sources: Sequence[WaveformSource]
+) -> Iterator[tuple[int, Rows | PianobenchError]]:
+    """Encode clips of audio that share batches, for several purposes.
+
+    Yields
+    ------
+    index, outcome
+        As of `encode_waveform_sources`.
+    """
+    return _share_batches(encoder, policy, sources, _last_layer(kept), partial(_rows, kept))
+
+
+def _last_layer(kept: Sequence[Kept]) -> int | None:
+    """Find where an encoder may stop: a pooling needs every layer."""
+    last = [None if isinstance(what, Pooling) else max(what) for what in kept]
+    return None if None in last else max(layer for layer in last if layer is not None)
+
+
+def _rows(kept: Sequence[Kept], source: WaveformSource, states: States) -> Rows:
+    return tuple(
+        _row(what, source, states)
+        if isinstance(what, Pooling)
+        else _frame_row(what, source, states)
+        for what in kept
+    )
+
+
+def _row_of_notes(pooling: Pooling, source: NoteSource, frames: Frames) -> Row:
+    return Row(source.key, list(_pooled(pooling, frames)))
+
+
+def _frame_row_of_notes(layers: Sequence[int], source: NoteSource, frames: Frames) -> FrameRow:
+    values = {layer: frames.values[layer] for layer in layers}
+    return FrameRow(source.key, values, frames.times_s, frames.levels)
 
 
 def _share_batches(

@@ -13,7 +13,6 @@ cells in flight, and one cell that fails costs the others nothing.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -24,7 +23,16 @@ from pathlib import Path
 
 from .encode import Encoded
 from .errors import PianobenchError, ResultError
-from .evaluate import Fitted, Material, Member, OutOfFold, assemble, fit_and_predict, members_of
+from .evaluate import (
+    Fitted,
+    Material,
+    Member,
+    OutOfFold,
+    Selection,
+    assemble,
+    fit_and_predict,
+    members_of,
+)
 from .frame_encoding import EncodedFrames
 from .inner_folds import inner_splits
 from .nested import InnerPlace
@@ -38,20 +46,19 @@ from .result import predictions_name, writing
 from .run import (
     Evaluated,
     Workplace,
-    encode,
     features_of,
     load_scorable,
     load_splits,
     record,
-    render,
-    require_device,
 )
 from .stored_features import StoredFeatures
+from .sweep_encoding import Encodings
 from .sweep_plan import PlannedCell, SweepPlan, stored_result
 from .values import Split
 
 __all__ = ["Ground", "Missing", "find_missing", "prepare", "sweep"]
 
+_Evaluation = tuple[tuple[Split, ...], Selection]
 _ABANDONED_S = 24 * 3600.0
 
 
@@ -148,7 +155,7 @@ def sweep(
     _require_writable(workplace.results)
     failed: dict[str, PianobenchError] = {}
     with _scratch(workplace.cache) as scratch:
-        work = list(_encoded(missing, ground, workplace, scratch, failed))
+        work = list(_at_work(missing, ground, workplace, scratch, failed))
         # The longest first, so that no core waits at the end for one that began late.
         work.sort(key=lambda at: (not at.plan.head.slow, -len(at.plan.layers)))
         tasks = [(at, name, i) for at in work for name, i in at.tasks()]
@@ -211,11 +218,13 @@ class _AtWork:
             batch.fitted = dict.fromkeys(batch.fitted, Fitted(batch.material.y[:0], {}))
 
 
-def _evaluations(missing: Missing, ground: Ground) -> dict[str, tuple[tuple[Split, ...], str]]:
+def _evaluations(
+    missing: Missing, ground: Ground
+) -> dict[str, tuple[tuple[Split, ...], Selection]]:
     """Say what a cell lacks, by name: the splits to be evaluated, and how training stops."""
     config = missing.cell.plan.config
     outside = tuple(ground.evaluated.splits.values())
-    found: dict[str, tuple[tuple[Split, ...], str]] = {}
+    found: dict[str, _Evaluation] = {}
     if missing.result:
         found["scored"] = (outside, config.selection)
         if config.optimism:
@@ -225,61 +234,35 @@ def _evaluations(missing: Missing, ground: Ground) -> dict[str, tuple[tuple[Spli
     return found
 
 
-def _encoded(
+def _at_work(
     missing: list[Missing],
     ground: Ground,
     workplace: Workplace,
     scratch: Path,
     failed: dict[str, PianobenchError],
 ) -> Iterator[_AtWork]:
-    """Encode what cells read, once for all that read the same."""
+    """Encode what cells read, and list their models."""
     corpus = ground.evaluated.corpus
-    known: dict[str, tuple[Encoded | EncodedFrames, dict[str, float]] | PianobenchError] = {}
+    encodings = Encodings([one.cell.plan for one in missing], corpus, workplace)
     for one in missing:
         plan = one.cell.plan
-        key = _encoding_key(plan)
-        if key not in known:
-            try:
-                known[key] = _encode(plan, ground, workplace)
-            except PianobenchError as error:
-                known[key] = error
-        found = known[key]
-        if isinstance(found, PianobenchError):
-            failed[plan.name] = found
+        try:
+            encoded, timings = encodings.of(plan)
+        except PianobenchError as error:
+            failed[plan.name] = error
             continue
-        encoded, timings = found
         x = features_of(plan, encoded)
         if isinstance(x, StoredFeatures):
             x = replace(x, scratch=scratch)
         batches = {
             name: _Batch(
                 splits,
-                Material.of(plan.head, x, corpus, "test-fold" if how == "test-fold" else "nested"),
+                Material.of(plan.head, x, corpus, selection),
                 members_of(plan.head, corpus, splits, plan.config.seeds),
             )
-            for name, (splits, how) in _evaluations(one, ground).items()
+            for name, (splits, selection) in _evaluations(one, ground).items()
         }
         yield _AtWork(plan, encoded, timings, batches)
-
-
-def _encode(
-    plan: Plan, ground: Ground, workplace: Workplace
-) -> tuple[Encoded | EncodedFrames, dict[str, float]]:
-    require_device(plan.encoder, workplace.device)
-    started = time.perf_counter()
-    waveforms = render(plan, ground.evaluated.corpus, workplace)
-    rendered = time.perf_counter()
-    encoded = encode(plan, ground.evaluated.corpus, waveforms, workplace)
-    done = time.perf_counter()
-    return encoded, {"render": rendered - started, "encode": done - rendered}
-
-
-def _encoding_key(plan: Plan) -> str:
-    """Name what the features of a plan depend on, before the encoder is loaded."""
-    config = plan.config.model_dump(mode="json")
-    depends = ["encoder", "renderer", "precision", "chunk_s", "overlap_s"]
-    depends.append("layers" if plan.pooling.learned else "pooling")
-    return json.dumps([config.get(name) for name in depends], sort_keys=True)
 
 
 def _fit(task: tuple[Material, Member]) -> tuple[Fitted, float]:

@@ -23,8 +23,9 @@ from .sweep_plan import SweepPlan
 
 __all__ = ["Estimate", "estimate", "seconds_per_model"]
 
-_ROW_BYTES = 45
-_NUMBER_BYTES = 9.5
+# A row of predictions beside the clip's name, and each of its numbers.
+_ROW_BYTES = 6
+_NUMBER_BYTES = 9
 _MOST = 0.9
 
 
@@ -91,7 +92,9 @@ def estimate(
         for one in missing
         if not _holds(framed if one.cell.plan.pooling.learned else pooled, one.cell.plan, clips)
     }
-    row = _ROW_BYTES + _NUMBER_BYTES * len(ground.evaluated.corpus.dimensions)
+    corpus = ground.evaluated.corpus
+    named = sum(map(len, corpus.ids)) / clips
+    row = named + _ROW_BYTES + _NUMBER_BYTES * len(corpus.dimensions)
     predicted = sum(len(member.fold.test) for of in members for member in of)
     return Estimate(
         cells=len(plan.cells),
