@@ -122,6 +122,15 @@ def test_the_command_the_project_is_known_by_runs(command: str, hub: Path, tmp_p
     assert result["protocols"]["piece"]["ranked"]
 
 
+@pytest.mark.data
+@pytest.mark.slow
+def test_a_ready_grid_is_planned(hub: Path, tmp_path: Path) -> None:
+    done = type_in("bench sweep layers-muq --dry-run", hub, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 cells: 0 stored, 4 to do, 16 models to fit" in done.stdout
+    assert "to encode: muq of fluidsynth, mean" in done.stdout
+
+
 def test_without_weights_and_network_a_run_ends_with_one_paragraph(tmp_path: Path) -> None:
     done = type_in("bench run --dataset demo --encoder muq", tmp_path / "empty", tmp_path)
     assert done.returncode == 2

@@ -51,13 +51,19 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
-    here = {*DEMO_COMMANDS, *DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    assert set(shown_commands()) == here | ENCODER_COMMANDS | {*STUDY_COMMANDS, *TRAINING_COMMANDS}
+    on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
+    here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *STUDY_COMMANDS, *TRAINING_COMMANDS, *on_data}
+    assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
 DEMO_COMMANDS = [
     "bench check my-model --plugin my_model.py",
     "bench run --plugin my_model.py --dataset demo --encoder my-model --head ridge",
+]
+SWEEP_COMMANDS = [
+    "bench sweep --dataset demo --encoder midi-stats --head ridge --head kernel-ridge --choose",
+    "bench sweep my_grid.toml --dry-run",
+    "bench sweep my_grid.toml",
 ]
 DATA_COMMANDS = [
     "bench fetch percepiano",
@@ -73,6 +79,7 @@ ENCODER_COMMANDS = {
     "bench run --dataset demo --encoder hf:facebook/wav2vec2-base",
     "bench run --dataset demo --encoder mel --pooling attention --head mlp",
     "bench run --dataset demo --encoder mert --layers all --merge weighted",
+    "bench sweep layers-muq --dry-run",
     "bench check muq",
     "bench store",
 }
@@ -140,6 +147,16 @@ def test_the_commands_and_the_program_on_training_run(
     (program,) = blocks(ROOT / "docs" / "training.md", "python")
     exec(program, names)
     assert names["labels"].shape == (2, len(stored["data"]["dimensions"]))
+
+
+def test_the_sweeps_of_the_documents_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (grid,) = blocks(ROOT / "docs" / "sweeps.md", "toml")
+    (place / "my_grid.toml").write_text(grid)
+    for command in SWEEP_COMMANDS:
+        assert type_in(command, monkeypatch) == 0
+    for name in ("grid-*-piece-nested", "my_grid-*-piece"):
+        (answer,) = place.glob(f"results/sweeps/{name}/sweep.json")
+        assert json.loads(answer.read_text())["missing"] == []
 
 
 def test_the_class_body_of_the_readme_is_short() -> None:
