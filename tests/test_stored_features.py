@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pianobench import Corpus, Fold, Pairs, PairwiseHead
 from pianobench.evaluate import evaluate
+from pianobench.layer_vectors import LayerVectors
 from pianobench.plugins import Registry
 from pianobench.split import make_split
 from pianobench.store import FeatureStore, Row
@@ -116,6 +117,16 @@ def test_a_layer_is_compared_once_whatever_choices_of_layers_share_it(
     other = make_split(corpus, "piece").folds[1]
     kept.pairs(Products(), other)
     assert len(compared) == len(WIDTHS) + len(alone_s) + len(WIDTHS)
+
+
+def test_layers_that_are_to_be_weighted_are_read_as_such(
+    stored: StoredFeatures, layers: list[NDArray[np.float32]]
+) -> None:
+    even = replace(stored, layers=(0,), how="weighted")
+    found = even.read()
+    assert isinstance(found, LayerVectors)
+    assert found.layers == (0,)
+    np.testing.assert_array_equal(found.x, layers[0])
 
 
 def test_an_average_of_layers_and_a_single_layer_do_not_add_up(stored: StoredFeatures) -> None:

@@ -248,16 +248,16 @@ def _at_work(
         plan = one.cell.plan
         try:
             encoded, timings = encodings.of(plan)
+            x = features_of(plan, encoded)
         except PianobenchError as error:
             failed[plan.name] = error
             continue
-        x = features_of(plan, encoded)
         if isinstance(x, StoredFeatures):
             x = replace(x, scratch=scratch)
         batches = {
             name: _Batch(
                 splits,
-                Material.of(plan.head, x, corpus, selection),
+                Material.of(plan.head, x, corpus, peek=selection == "test-fold"),
                 members_of(plan.head, corpus, splits, plan.config.seeds),
             )
             for name, (splits, selection) in _evaluations(one, ground).items()

@@ -17,6 +17,7 @@ from pianobench.places import cache_at
 from pianobench.plan import Plan, plan_run
 from pianobench.plugins import Registry
 from pianobench.run import Workplace, encode_plan
+from pianobench.stored_features import StoredFeatures
 from pianobench.studies import published_split as module
 from pianobench.studies.draws import draw_test_set
 from pianobench.studies.published_split import published_split, read_published_split
@@ -58,7 +59,9 @@ def test_the_scores_of_a_draw_are_those_of_four_models_fitted_by_hand(place: Wor
     (record,) = study.draws
     asked = plan()
     corpus = load_corpus(asked.dataset, None, place.cache)
-    _, x = encode_plan(asked, corpus, place)
+    _, features = encode_plan(asked, corpus, place)
+    assert isinstance(features, StoredFeatures)
+    x = features.read()
     draw = draw_test_set(corpus, 5)
     excerpts, raters = corpus.group("excerpt"), corpus.raters.astype(float)
     predicted = []
