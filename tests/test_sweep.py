@@ -95,9 +95,14 @@ def registry(tmp_path: Path) -> Registry:
     return Registry([path])
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared-cache")
+
+
 @pytest.fixture
-def place(tmp_path: Path, own_cache: Path) -> Workplace:
-    return Workplace(tmp_path / "results", own_cache, jobs=1)
+def place(tmp_path: Path, cache: Path) -> Workplace:
+    return Workplace(tmp_path / "results", cache, jobs=1)
 
 
 @pytest.fixture
@@ -204,8 +209,9 @@ def test_several_processes_give_the_same_as_one(
 
 
 def test_each_clip_is_encoded_once_for_all_layers_and_poolings(
-    registry: Registry, place: Workplace
+    registry: Registry, place: Workplace, own_cache: Path
 ) -> None:
+    place = replace(place, cache=own_cache)
     vary = {"layers": ["0", "1-3"], "pooling": ["mean", "max"]}
     plan = plan_sweep([Grid("g", {**FIXED, "head": "guess", "seeds": 1}, vary)], registry)
     module = sys.modules[type(plan.cells[0].plan.encoder).__module__]
@@ -253,6 +259,22 @@ def test_a_cell_that_fails_is_named_and_costs_the_others_nothing(
     assert answer.table is not None
     assert [row.result for row in answer.table.rows] == [fine]
     assert not (place.results / "sweeps").exists()
+
+
+@pytest.mark.slow
+def test_a_loss_that_diverges_is_told_with_what_to_lower(
+    registry: Registry, place: Workplace
+) -> None:
+    pytest.importorskip("torch")
+    head = {"name": "mlp", "hidden": 4, "epochs": 2}
+    grid = Grid("g", {**FIXED, "layers": "1", "head": head}, {"head.learning_rate": [1e-3, 1e30]})
+    plan = plan_sweep([grid], registry)
+    ground = prepare(plan, place)
+    failed = sweep(find_missing(plan, ground, place.results), ground, registry, place)
+    fine, diverging = (cell.plan.name for cell in plan.cells)
+    assert list(failed) == [diverging]
+    assert "Lower head.learning_rate, which is 1e+30" in str(failed[diverging])
+    assert read_result(place.results / fine).config == plan.cells[0].plan.config
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_is_fitted(
