@@ -267,7 +267,7 @@ def test_the_order_loss_is_told_the_passages_whatever_the_protocol_keeps_whole(
         told.append(options["passages"])
         return train_network(*args, **options)
 
-    monkeypatch.setattr("pianobench.evaluate.train_network", spy)
+    monkeypatch.setattr("pianobench.fitting.train_network", spy)
     split = make_split(corpus, "performer")
     evaluate(network_head(loss="rank"), features, corpus, [split], (0,))
     passages = np.asarray(corpus.groups["passage"])

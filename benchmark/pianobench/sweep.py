@@ -23,16 +23,8 @@ from pathlib import Path
 
 from .encode import Encoded
 from .errors import PianobenchError, ResultError
-from .evaluate import (
-    Fitted,
-    Material,
-    Member,
-    OutOfFold,
-    Selection,
-    assemble,
-    fit_and_predict,
-    members_of,
-)
+from .evaluate import OutOfFold, Selection, assemble, members_of
+from .fitting import Fitted, Material, Member, fit_and_predict
 from .frame_encoding import EncodedFrames
 from .inner_folds import inner_splits
 from .nested import InnerPlace
@@ -47,6 +39,7 @@ from .run import (
     Evaluated,
     Workplace,
     features_of,
+    keep_predictions,
     load_scorable,
     load_splits,
     record,
@@ -257,7 +250,13 @@ def _at_work(
         batches = {
             name: _Batch(
                 splits,
-                Material.of(plan.head, x, corpus, peek=selection == "test-fold"),
+                Material.of(
+                    plan.head,
+                    x,
+                    corpus,
+                    weighting=plan.config.weighting,
+                    peek=selection == "test-fold",
+                ),
                 members_of(plan.head, corpus, splits, plan.config.seeds),
             )
             for name, (splits, selection) in _evaluations(one, ground).items()
@@ -289,11 +288,12 @@ def _store(at: _AtWork, ground: Ground, registry: Registry, workplace: Workplace
     # As long as a run would have taken with all processes at work for it alone.
     timings = at.timings | {"evaluate": at.batches["scored"].seconds / workplace.jobs}
     with writing(workplace.results, at.plan.name) as folder:
-        for name, selection in (("scored", "nested"), ("peeked", "test-fold")):
-            if name in predicted:
-                for protocol, found in zip(ground.evaluated.splits, predicted[name], strict=True):
-                    write_predictions(folder / predictions_name(protocol, selection), corpus, found)
         scored = predicted["scored"]
+        for protocol, found in zip(ground.evaluated.splits, scored, strict=True):
+            keep_predictions(folder, protocol, corpus, found)
+        if "peeked" in predicted:
+            for protocol, found in zip(ground.evaluated.splits, predicted["peeked"], strict=True):
+                write_predictions(folder / predictions_name(protocol, "test-fold"), corpus, found)
         result = record(folder, at.plan, ground.evaluated, at.encoded, scored, timings, workplace)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
 

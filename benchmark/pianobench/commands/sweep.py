@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-_VARYING = ("encoder", "renderer", "layers", "merge", "pooling", "head", "precision", "seeds")
+_VARYING = (
+    *("encoder", "renderer", "layers", "merge", "pooling", "head"),
+    *("weighting", "precision", "seeds"),
+)
 
 
 @click.command()
@@ -32,6 +35,7 @@ _VARYING = ("encoder", "renderer", "layers", "merge", "pooling", "head", "precis
 @click.option("--merge", multiple=True, help="How layers become one vector.")
 @click.option("--pooling", multiple=True, help="Such as mean or mean+std.")
 @click.option("--head", multiple=True, help="Head.")
+@click.option("--weighting", multiple=True, help="raters or equal: what a clip counts.")
 @click.option("--precision", multiple=True, help="Of a torch encoder.")
 @click.option("--seeds", type=click.IntRange(1), multiple=True, help="Number of seeds, averaged.")
 @click.option("--set", "settings", multiple=True, help="part.option=value, such as head.loss=ccc.")
