@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 import pytest
 
+from pianobench import run as pipeline
 from pianobench.cli import main
+from pianobench.errors import DataError
+from pianobench.plan import Plan
+from pianobench.plugins import Registry
+from pianobench.result import Result
+from pianobench.run import Workplace
 
 
 class Done(NamedTuple):
@@ -203,6 +209,29 @@ def test_an_encoder_in_a_single_file_runs(
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "level" in done.out
+
+
+def test_a_baseline_that_fails_takes_nothing_from_the_run(
+    bench: Bench, tmp_path: Path, demo: tuple[Path, Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = pipeline.run
+
+    def failing(plan: Plan, registry: Registry, place: Workplace) -> tuple[Result, Path]:
+        if plan.encoder.name == "midi-stats":
+            assert place.device == "cpu"
+            raise DataError("Clip 'x' cannot be read.")
+        return carry_out(plan, registry, place)
+
+    monkeypatch.setattr(pipeline, "run", failing)
+    results = tmp_path / "results"
+    done = bench(
+        "run", "--dataset", "demo", "--encoder", "mel", "--head", "ridge", "--protocols", "piece",
+        "--results", results, "--cache", demo[1],
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "The baseline midi-stats with kernel-ridge is missing" in done.err
+    assert "Clip 'x' cannot be read." in done.err
+    assert "Leaderboard of demo" in done.out
 
 
 def test_list_and_info_show_what_is_installed(bench: Bench) -> None:

@@ -52,7 +52,8 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *STUDY_COMMANDS, *TRAINING_COMMANDS, *on_data}
+    on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS}
+    here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
@@ -101,6 +102,7 @@ STUDY_COMMANDS = [
     " --beside studies/MIDI-STATS",
     "bench study published-split --beside studies/SCORE-STATS --beside studies/MIDI-STATS",
 ]
+SYMBOLIC_COMMANDS = ["bench run --encoder score-stats", "bench run --encoder han"]
 
 
 @pytest.fixture
@@ -182,7 +184,7 @@ def test_the_commands_on_real_data_run(
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_commands_of_studies_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_on_notes_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("parangonar")
     pytest.importorskip("torch")
     # One draw, and one epoch of the network: as shown, they train for hours.
@@ -194,6 +196,12 @@ def test_the_commands_of_studies_run(place: Path, monkeypatch: pytest.MonkeyPatc
             command = command.replace(name, folder)
         assert type_in(command + less, monkeypatch) == 0, command
     assert len(list(place.glob("studies/*/study.json"))) == 3
+    # Here, since all clips are aligned and encoded by now.
+    quick = " --protocols piece --head han --set head.epochs=1"
+    for command, less in zip(SYMBOLIC_COMMANDS, (" --protocols piece", quick), strict=True):
+        assert type_in(command + less, monkeypatch) == 0, command
+    encoders = {path.name.split("-")[1] for path in place.glob("results/*")}
+    assert encoders == {"midi", "score", "han"}
 
 
 @pytest.mark.data
@@ -255,7 +263,7 @@ def test_the_table_of_the_readme_holds_published_numbers() -> None:
                 row["input"],
                 row["head"],
                 row["options"],
-                *(f"{float(row[column]):.3f}" for column in COLUMNS),
+                *(f"{float(row[column]):.3f}" if row[column] else "-" for column in COLUMNS),
             )
             for row in csv.DictReader(file)
         }

@@ -61,7 +61,7 @@ def run(
     """
     from ..baseline import missing_baselines
     from ..corpus import load_corpus
-    from ..errors import DependencyError
+    from ..errors import PianobenchError
     from ..leaderboard import read_rows, terminal_table
     from ..parallel import usable_cores
     from ..places import cache_root
@@ -84,12 +84,14 @@ def run(
         click.echo(json.dumps(result.model_dump(mode="json"), indent=1))
         return
     corpus = load_corpus(plan.dataset, data_root)
+    # A baseline that fails takes nothing from the run, which is stored.
+    beside = replace(place, device="cpu", keep_models=False)
     for baseline in missing_baselines(plan, corpus, read_rows(results), registry):
         named = f"{baseline.encoder.name} with {baseline.head.name}"
         click.echo(f"running a baseline that every table holds: {named}", err=True)
         try:
-            carry_out(baseline, registry, replace(place, keep_models=False))
-        except DependencyError as error:
+            carry_out(baseline, registry, beside)
+        except PianobenchError as error:
             click.echo(f"The baseline {named} is missing from this table. {error}", err=True)
     rows = [row for row in read_rows(results) if row.data_digest == result.data.digest]
     click.echo(f"\nLeaderboard of {corpus.name} ({len(corpus.clips)} clips) in {results}\n")
