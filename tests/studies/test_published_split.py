@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
+from pianobench.array_files import read_arrays, write_arrays
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
 from pianobench.errors import ResultError, TrainingError
+from pianobench.fitting import Fitted, Material, Member
 from pianobench.places import cache_at
 from pianobench.plan import Plan, plan_run
 from pianobench.plugins import Registry
@@ -21,6 +24,7 @@ from pianobench.stored_features import StoredFeatures
 from pianobench.studies import published_split as module
 from pianobench.studies.draws import draw_test_set
 from pianobench.studies.published_split import published_split, read_published_split
+from pianobench.values import Corpus
 
 RIDGE = {"dataset": "demo", "encoder": "midi-stats", "head": "ridge"}
 
@@ -115,6 +119,74 @@ def test_another_configuration_has_a_folder_of_its_own(place: Workplace) -> None
     _, first = published_split(plan(), place, [0])
     _, other = published_split(plan(head={"name": "ridge", "penalties": [1.0]}), place, [0])
     assert first != other
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {
+            "encoder": {"name": "han", "options": {"features": "performance"}},
+            "pooling": "hierarchical",
+            "head": "han",
+        },
+    ],
+    ids=["pooled", "frames"],
+)
+def test_files_that_changed_places_between_clips_are_another_study(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    really = module.encode_plan
+
+    def exchanged(plan: Plan, corpus: Corpus, workplace: Workplace) -> Any:
+        encoded, features = really(plan, corpus, workplace)
+        if isinstance(features, StoredFeatures):
+            return encoded, replace(features, keys=features.keys[::-1])
+        return encoded, replace(features, paths=features.paths[::-1])
+
+    def constant(material: Material, member: Member) -> Fitted:
+        return Fitted(np.zeros((len(member.fold.test), material.y.shape[1])), {}, ())
+
+    monkeypatch.setattr(module, "fit_and_predict", constant)
+    _, first = published_split(plan(**asked), place, [0])
+    _, again = published_split(plan(**asked), place, [0])
+    monkeypatch.setattr(module, "encode_plan", exchanged)
+    _, other = published_split(plan(**asked), place, [0])
+    assert again == first
+    assert other != first
+
+
+def test_a_draw_of_other_clips_is_made_again(place: Workplace, fitted: list[int]) -> None:
+    first, folder = published_split(plan(), place, [0, 1])
+    path = folder / first.draws[1].predictions
+    stored = read_arrays(path)
+    assert stored is not None
+    arrays = {**stored.arrays, "clips": stored.arrays["clips"] + 1}
+    write_arrays(path, arrays, stored.words)
+    again, _ = published_split(plan(), place, [0, 1])
+    assert fitted[8:] == [1] * 4
+    assert again.distributions == first.distributions
+
+
+def test_a_draw_whose_clips_change_before_it_is_recorded_is_refused(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_other_clips(path: Path, arrays: Any, words: Any) -> None:
+        write_arrays(path, {**arrays, "clips": arrays["clips"][::-1]}, words)
+
+    monkeypatch.setattr(module, "write_arrays", of_other_clips)
+    with pytest.raises(ResultError, match="other clips than the 18 that seed 0 draws"):
+        published_split(plan(), place, [0])
+
+
+def test_what_a_study_keeps_of_its_configuration_makes_the_same_plan(
+    place: Workplace, fitted: list[int]
+) -> None:
+    first, folder = published_split(plan(head={"name": "ridge", "penalties": [1.0]}), place, [0])
+    kept = plan_run(RunConfig.parse(first.config, "study.json"), Registry())
+    again, same = published_split(kept, place, [draw.seed for draw in first.draws])
+    assert (again, same) == (first, folder)
+    assert len(fitted) == 4
 
 
 def test_a_draw_that_fails_costs_no_other(

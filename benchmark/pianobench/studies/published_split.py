@@ -40,6 +40,8 @@ from ..parallel import run_all
 from ..plan import Plan
 from ..progress import track
 from ..run import Workplace, encode_plan, environment
+from ..sequences import Sequences
+from ..stored_features import StoredFeatures
 from ..values import Corpus
 from .distribution import Distribution, describe_draws
 from .draws import FOLDS, TEST_SHARE, Draw, draw_test_set
@@ -151,7 +153,7 @@ def published_split(
     encoded, features = encode_plan(plan, corpus, workplace)
     material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
-    name = _name(config, corpus, encoded.namespace)
+    name = _name(config, corpus, encoded.namespace, _content(features))
     folder = workplace.results / name
     _make(folder)
     _fit_missing(folder, material, corpus, draws, workplace.jobs)
@@ -198,9 +200,24 @@ def read_published_split(folder: Path) -> PublishedSplit:
         ) from error
 
 
-def _name(config: Mapping[str, Any], corpus: Corpus, features: str) -> str:
+def _content(features: StoredFeatures | Sequences) -> str:
+    """Digest what was encoded, in the order of the clips; a corpus knows nothing of its files."""
+    sha256 = hashlib.sha256()
+    if isinstance(features, Sequences):
+        # A file of frames is named by the content that it was made from.
+        sha256.update(json.dumps([path.name for path in features.paths]).encode())
+        return sha256.hexdigest()
+    read = features.read()
+    vectors = np.ascontiguousarray(read if isinstance(read, np.ndarray) else read.x, dtype="<f8")
+    sha256.update(f"{vectors.shape}".encode())
+    sha256.update(vectors.tobytes())
+    return sha256.hexdigest()
+
+
+def _name(config: Mapping[str, Any], corpus: Corpus, namespace: str, content: str) -> str:
     """Name a study by what is fitted, and the digest of all that its draws depend on."""
-    identity = [KIND, version("pianobench"), config, corpus.digest, features, TEST_SHARE, FOLDS]
+    depends = [corpus.digest, namespace, content, TEST_SHARE, FOLDS]
+    identity = [KIND, version("pianobench"), config, *depends]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     chosen = (config[part] for part in ("dataset", "encoder", "renderer", "head"))
     names = [choice["name"].replace("/", "_") for choice in chosen if choice is not None]
@@ -215,7 +232,15 @@ def _fit_missing(
     folder: Path, material: Material, corpus: Corpus, draws: Sequence[Draw], jobs: int
 ) -> None:
     """Fit the models of every draw that is not stored, and store it when it is done."""
-    missing = [draw for draw in draws if read_arrays(_path(folder, draw.seed)) is None]
+    missing = [draw for draw in draws if _stored(folder, draw) is None]
+def _stored(folder: Path, draw: Draw) -> ArrayFile | None:
+    """Read what was predicted for a draw; None if there is nothing, or it is of other clips."""
+    stored = read_arrays(_path(folder, draw.seed))
+    if stored is None or not np.array_equal(stored.arrays.get("clips", ()), draw.test):
+        return None
+    return stored
+
+
     failed: list[Exception] = []
     fit = partial(_predict, material, corpus.group("excerpt"))
     outcomes = run_all(fit, missing, jobs)
@@ -247,10 +272,11 @@ def _predict(material: Material, groups: NDArray[np.str_], draw: Draw) -> _Predi
 
 def _record(folder: Path, corpus: Corpus, draw: Draw) -> DrawRecord:
     path = _path(folder, draw.seed)
-    stored = read_arrays(path)
+    stored = _stored(folder, draw)
     if stored is None:
         raise ResultError(
-            f"The draw {path} is gone since it was written. Carry out the study again."
+            f"The draw {path} is gone since it was written, or is now of other clips than the "
+            f"{len(draw.test)} that seed {draw.seed} draws. Carry out the study again."
         )
     return DrawRecord(
         seed=draw.seed,
