@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_marks_are_those_of_the_leaderboard_for_the_dataset(place: Path) -> None
     assert [mark["value"] for mark in marks] == [0.5]
 
 
-def test_studies_of_the_same_draws_are_compared_and_others_refused(place: Path) -> None:
+def test_studies_of_the_same_draws_are_compared(place: Path) -> None:
     pytest.importorskip("matplotlib")
     type_in(f"{COMMAND} --draws 2")
     (beside,) = (place / "studies").iterdir()
@@ -62,10 +63,34 @@ def test_studies_of_the_same_draws_are_compared_and_others_refused(place: Path) 
     done = type_in(f"{mean} --draws 2 --beside {beside}")
     assert "midi-stats, ridge, on the same draws: +" in done.output
     assert "higher in 2 of 2" in done.output
-    with pytest.raises(UsageError, match="draw by draw"):
+
+
+def test_studies_that_cannot_be_compared_are_refused_before_anything_is_fitted(place: Path) -> None:
+    type_in(f"{COMMAND} --draws 1")
+    (beside,) = (place / "studies").iterdir()
+    mean = COMMAND.replace("ridge", "mean")
+    for others in ("--draws 2", "--draws 1 --seed 1"):
+        with pytest.raises(UsageError, match=r"1 draws from seed 0, .* --draws and --seed"):
+            type_in(f"{mean} {others} --beside {beside}")
+    stored = json.loads((beside / "study.json").read_text())
+    (beside / "study.json").write_text(json.dumps({**stored, "data_digest": "0" * 64}))
+    with pytest.raises(UsageError, match="data digest 00000000, and this one of demo"):
         type_in(f"{mean} --draws 1 --beside {beside}")
-    # What was computed is kept.
-    assert len(list((place / "studies").glob("*/study.json"))) == 2
+    assert list((place / "studies").iterdir()) == [beside]
+
+
+def test_without_matplotlib_the_study_ends_well_and_says_what_is_missing(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = type_in(f"{COMMAND} --draws 1")
+    assert done.exit_code == 0
+    assert 'No picture is drawn beside the study. Drawing needs matplotlib: pip install "piano' in (
+        done.stderr
+    )
+    (folder,) = (place / "studies").iterdir()
+    assert (folder / "study.json").exists()
+    assert not (folder / "draws.svg").exists()
 
 
 def test_the_published_reported_rows_are_marks() -> None:

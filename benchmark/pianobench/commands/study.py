@@ -71,6 +71,7 @@ def published_split(
 
     Without options: the symbolic HAN on percepiano. Run it again to go on where it stopped.
     """
+    from ..errors import DependencyError
     from ..parallel import usable_cores
     from ..places import cache_root
     from ..plan import plan_run
@@ -85,13 +86,16 @@ def published_split(
     )
     marks = marks or _reported(leaderboard, plan.dataset.name, "published-split")
     place = Workplace(out, cache or cache_root(), data_root, device, jobs or usable_cores())
-    found, folder = carry_out(plan, place, range(seed, seed + draws), marks)
+    found, folder = carry_out(plan, place, range(seed, seed + draws), marks, others)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
         click.echo(published_split_text(found, others))
         click.echo(f"\nThis study: {folder}")
-    draw_published_splits(folder / "draws.svg", [found, *others])
+    try:
+        draw_published_splits(folder / "draws.svg", [found, *others])
+    except DependencyError as error:
+        click.echo(f"No picture is drawn beside the study. {error}", err=True)
 
 
 def _reported(leaderboard: Path, dataset: str, kind: str) -> tuple[float, ...]:

@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..array_files import ArrayFile, read_arrays, write_arrays
 from ..corpus import load_corpus
-from ..errors import ResultError
+from ..errors import ResultError, UsageError
 from ..fitting import Material, Member, fit_and_predict
 from ..metrics import pooled_r2
 from ..parallel import run_all
@@ -46,7 +46,14 @@ from ..values import Corpus
 from .distribution import Distribution, describe_draws
 from .draws import FOLDS, TEST_SHARE, Draw, draw_test_set
 
-__all__ = ["MEASURES", "DrawRecord", "PublishedSplit", "published_split", "read_published_split"]
+__all__ = [
+    "MEASURES",
+    "DrawRecord",
+    "PublishedSplit",
+    "published_split",
+    "read_published_split",
+    "require_same_draws",
+]
 
 KIND = "published-split"
 MEASURES: Mapping[str, str] = {
@@ -123,7 +130,11 @@ class _Predicted(NamedTuple):
 
 
 def published_split(
-    plan: Plan, workplace: Workplace, seeds: Sequence[int], marks: Sequence[float] = ()
+    plan: Plan,
+    workplace: Workplace,
+    seeds: Sequence[int],
+    marks: Sequence[float] = (),
+    beside: Sequence[PublishedSplit] = (),
 ) -> tuple[PublishedSplit, Path]:
     """Carry out the study; draws whose predictions lie in its folder are not fitted again.
 
@@ -142,6 +153,8 @@ def published_split(
     -------
     study, folder
 
+    beside : sequence of PublishedSplit
+        Studies that this one is to be compared with.
     Raises
     ------
     PianobenchError
@@ -149,11 +162,14 @@ def published_split(
     """
     corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
     corpus.group("passage")
+    UsageError
+        If a study beside it is of other draws, before anything is encoded.
     draws = [draw_test_set(corpus, seed) for seed in seeds]
     encoded, features = encode_plan(plan, corpus, workplace)
     material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
     name = _name(config, corpus, encoded.namespace, _content(features))
+    require_same_draws(corpus.name, corpus.digest, seeds, beside)
     folder = workplace.results / name
     _make(folder)
     _fit_missing(folder, material, corpus, draws, workplace.jobs)
@@ -205,6 +221,32 @@ def _content(features: StoredFeatures | Sequences) -> str:
     sha256 = hashlib.sha256()
     if isinstance(features, Sequences):
         # A file of frames is named by the content that it was made from.
+def require_same_draws(
+    dataset: str, data_digest: str, seeds: Sequence[int], others: Sequence[PublishedSplit]
+) -> None:
+    """Refuse studies that cannot be compared draw by draw with one of these data and seeds.
+
+    Raises
+    ------
+    UsageError
+        If a study is of other data or other seeds.
+    """
+    for other in others:
+        drawn = [draw.seed for draw in other.draws]
+        if drawn != list(seeds):
+            raise UsageError(
+                f"The study {other.name} has {len(drawn)} draws from seed {drawn[0]}, and this one "
+                f"{len(seeds)} from seed {seeds[0]}: they cannot be compared draw by draw. Carry "
+                "out one of them with the --draws and --seed of the other."
+            )
+        if other.data_digest != data_digest:
+            raise UsageError(
+                f"The study {other.name} is of {other.dataset} with data digest "
+                f"{other.data_digest[:8]}, and this one of {dataset} with {data_digest[:8]}: they "
+                "cannot be compared draw by draw. Carry out the other one again on these data."
+            )
+
+
         sha256.update(json.dumps([path.name for path in features.paths]).encode())
         return sha256.hexdigest()
     read = features.read()
@@ -228,11 +270,6 @@ def _path(folder: Path, seed: int) -> Path:
     return folder / "draws" / f"{seed}.safetensors"
 
 
-def _fit_missing(
-    folder: Path, material: Material, corpus: Corpus, draws: Sequence[Draw], jobs: int
-) -> None:
-    """Fit the models of every draw that is not stored, and store it when it is done."""
-    missing = [draw for draw in draws if _stored(folder, draw) is None]
 def _stored(folder: Path, draw: Draw) -> ArrayFile | None:
     """Read what was predicted for a draw; None if there is nothing, or it is of other clips."""
     stored = read_arrays(_path(folder, draw.seed))
@@ -246,6 +283,11 @@ def _stored(folder: Path, draw: Draw) -> ArrayFile | None:
     outcomes = run_all(fit, missing, jobs)
     for index, outcome in track(outcomes, len(missing), "fit", "draw"):
         if isinstance(outcome, Exception):
+def _fit_missing(
+    folder: Path, material: Material, corpus: Corpus, draws: Sequence[Draw], jobs: int
+) -> None:
+    """Fit the models of every draw that is not stored, and store it when it is done."""
+    missing = [draw for draw in draws if _stored(folder, draw) is None]
             failed.append(outcome)
             continue
         draw = missing[index]

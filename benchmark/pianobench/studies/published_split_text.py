@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import UsageError
 from .distribution import APART, describe_draws
-from .published_split import MEASURES, PublishedSplit
+from .published_split import MEASURES, PublishedSplit, require_same_draws
 from .strips import Strip, draw_strips
 
 __all__ = ["draw_published_splits", "published_split_text"]
@@ -99,17 +98,8 @@ def _beside(study: PublishedSplit, other: PublishedSplit) -> str:
 
 
 def _require_same_draws(study: PublishedSplit, others: Sequence[PublishedSplit]) -> None:
-    for other in others:
-        if (other.data_digest, [draw.seed for draw in other.draws]) != (
-            study.data_digest,
-            [draw.seed for draw in study.draws],
-        ):
-            raise UsageError(
-                f"The study {other.name} has {len(other.draws)} draws of {other.dataset}, from "
-                f"seed {other.draws[0].seed}, and {study.name} has {len(study.draws)} of "
-                f"{study.dataset}, from seed {study.draws[0].seed}: they cannot be compared draw "
-                "by draw. Carry out one of them with the --draws and --seed of the other."
-            )
+    seeds = [draw.seed for draw in study.draws]
+    require_same_draws(study.dataset, study.data_digest, seeds, others)
 
 
 def _table(rows: list[list[str]], heads: list[str]) -> str:
