@@ -96,7 +96,12 @@ class DrawRecord(_Record):
 
 
 class PublishedSplit(_Record):
-    """What the study found; `config` alone, with the seeds, is enough to repeat it."""
+    """What the study found.
+
+    `config` is what a `pianobench.config.RunConfig` is made from: with the seeds of the draws, the
+    same data, plugins and version, its plan repeats the study. `bench study` reads no such file; on
+    the command line the same options are given again.
+    """
 
     schema_version: Literal[1] = 1
     study: Literal["published-split"] = "published-split"
@@ -148,28 +153,28 @@ def published_split(
         One draw each.
     marks : sequence of float
         Reported numbers to place among the draws.
+    beside : sequence of PublishedSplit
+        Studies that this one is to be compared with.
 
     Returns
     -------
     study, folder
 
-    beside : sequence of PublishedSplit
-        Studies that this one is to be compared with.
     Raises
     ------
+    UsageError
+        If a study beside it is of other draws, before anything is encoded.
     PianobenchError
         Whatever the stages refuse. Draws that are done by then are kept.
     """
     corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
     corpus.group("passage")
-    UsageError
-        If a study beside it is of other draws, before anything is encoded.
+    require_same_draws(corpus.name, corpus.digest, seeds, beside)
     draws = [draw_test_set(corpus, seed) for seed in seeds]
     encoded, features = encode_plan(plan, corpus, workplace)
     material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
     name = _name(config, corpus, encoded.namespace, _content(features))
-    require_same_draws(corpus.name, corpus.digest, seeds, beside)
     folder = workplace.results / name
     _make(folder)
     _fit_missing(folder, material, corpus, draws, workplace.jobs)
@@ -216,11 +221,6 @@ def read_published_split(folder: Path) -> PublishedSplit:
         ) from error
 
 
-def _content(features: StoredFeatures | Sequences) -> str:
-    """Digest what was encoded, in the order of the clips; a corpus knows nothing of its files."""
-    sha256 = hashlib.sha256()
-    if isinstance(features, Sequences):
-        # A file of frames is named by the content that it was made from.
 def require_same_draws(
     dataset: str, data_digest: str, seeds: Sequence[int], others: Sequence[PublishedSplit]
 ) -> None:
@@ -247,6 +247,11 @@ def require_same_draws(
             )
 
 
+def _content(features: StoredFeatures | Sequences) -> str:
+    """Digest what was encoded, in the order of the clips; a corpus knows nothing of its files."""
+    sha256 = hashlib.sha256()
+    if isinstance(features, Sequences):
+        # A file of frames is named by the content that it was made from.
         sha256.update(json.dumps([path.name for path in features.paths]).encode())
         return sha256.hexdigest()
     read = features.read()
@@ -278,16 +283,16 @@ def _stored(folder: Path, draw: Draw) -> ArrayFile | None:
     return stored
 
 
-    failed: list[Exception] = []
-    fit = partial(_predict, material, corpus.group("excerpt"))
-    outcomes = run_all(fit, missing, jobs)
-    for index, outcome in track(outcomes, len(missing), "fit", "draw"):
-        if isinstance(outcome, Exception):
 def _fit_missing(
     folder: Path, material: Material, corpus: Corpus, draws: Sequence[Draw], jobs: int
 ) -> None:
     """Fit the models of every draw that is not stored, and store it when it is done."""
     missing = [draw for draw in draws if _stored(folder, draw) is None]
+    failed: list[Exception] = []
+    fit = partial(_predict, material, corpus.group("excerpt"))
+    outcomes = run_all(fit, missing, jobs)
+    for index, outcome in track(outcomes, len(missing), "fit", "draw"):
+        if isinstance(outcome, Exception):
             failed.append(outcome)
             continue
         draw = missing[index]
