@@ -164,6 +164,17 @@ def test_padding_and_other_clips_change_nothing(clips):
     torch.testing.assert_close(turned.flip(0), together, atol=1e-6, rtol=0)
 
 
+def test_units_of_different_clips_stay_apart_where_levels_begin_below_0(clips):
+    shifted = [(values, {name: of - 3 for name, of in units.items()}) for values, units in clips]
+    module = network()
+    with torch.inference_mode():
+        together = module(*padded(shifted))
+        alone = torch.cat([module(*padded([one])) for one in shifted])
+        expected = module(*padded(clips))
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=0)
+    torch.testing.assert_close(together, expected, atol=1e-6, rtol=0)
+
+
 def test_a_training_step_reads_a_span_of_at_least_the_share_asked_for(clips):
     torch.manual_seed(0)
     _, mask, _ = padded(clips)

@@ -99,7 +99,7 @@ class Hierarchical(Pooling):
         return tuple(level for level in order if level in given)
 
     def network(self, width: int) -> Any:
-        """Return the module (values, mask, levels) -> (clips, 2 * units), not yet trained."""
+        """Return the module (values, mask, levels) -> (clips, width_out), not yet trained."""
         from .network import HierarchicalNetwork
 
         return HierarchicalNetwork(

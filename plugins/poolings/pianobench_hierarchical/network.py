@@ -186,8 +186,9 @@ def _draw_spans(mask: torch.Tensor, least: float) -> torch.Tensor:
 
 def _number(clip: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Give the units of all clips numbers from 0, clip by clip, in the order of their indices."""
-    span = int(index.max()) + 1
-    numbers: torch.Tensor = torch.unique(clip * span + index, return_inverse=True)[1]
+    first, last = int(index.min()), int(index.max())
+    place = clip * (last - first + 1) + index - first
+    numbers: torch.Tensor = torch.unique(place, return_inverse=True)[1]
     return numbers
 
 
