@@ -57,6 +57,34 @@ class ComparingPooling(GoodLearnedPooling):
         return Network(pool)
 
 
+class LevelledNetwork(Network):
+    def forward(self, values, mask, levels):
+        return attend(self, values, mask) + self.pool(self, values, mask, levels)
+
+
+class UnmaskedLevelsPooling(GoodLearnedPooling):
+    """Counts the beats in the padding, too."""
+
+    def network(self, width):
+        def count(network, values, mask, levels):
+            return levels["beat"].amax(1, keepdim=True)
+
+        return LevelledNetwork(count)
+
+
+class DensePooling(GoodLearnedPooling):
+    """Averages beats as if each of them had a frame."""
+
+    def network(self, width):
+        def average(network, values, mask, levels):
+            beats = torch.nn.functional.one_hot(levels["beat"] * mask) * mask[:, :, None]
+            present = torch.arange(beats.shape[2]) <= (levels["beat"] * mask).amax(1, True)
+            means = beats.mT.to(values.dtype) @ values / beats.sum(1)[:, :, None]
+            return torch.where(present[:, :, None], means, 0).sum(1)
+
+        return LevelledNetwork(average)
+
+
 class UnusedPooling(GoodLearnedPooling):
     """Has a layer that nothing goes through."""
 
@@ -81,6 +109,8 @@ FAULTS = {
     FramewisePooling: {"pools clips of any length"},
     UnmaskedPooling: {"ignores padding", "pools each clip on its own"},
     ComparingPooling: {"pools each clip on its own"},
+    UnmaskedLevelsPooling: {"ignores padding"},
+    DensePooling: {"pools clips of any length"},
     UnusedPooling: {"can be trained"},
     OwnRandomPooling: {"gives the same with the same seed"},
 }

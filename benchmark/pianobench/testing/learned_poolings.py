@@ -15,6 +15,7 @@ from .checks import NotRunError, require, require_equal
 _WIDTH = 6
 _LENGTHS = (50, 1, 7, 2, 23)
 _ROUNDING = 1e-5
+_JUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Trial:
             torch.default_generator.manual_seed(seed)
             return self.pooling.network(_WIDTH).eval()
 
-    def pool(self, clips: tuple[int, ...], padding: int = 0, junk: float = 0.0) -> NDArray[Any]:
+    def pool(self, clips: tuple[int, ...], padding: int = 0, junk: int = 0) -> NDArray[Any]:
         """Pool clips of these lengths, padded to more than the longest."""
         network = self.network
 
@@ -48,20 +49,23 @@ class Trial:
             return np.asarray(network(*_padded(clips, padding, junk)))
 
 
-def _padded(clips: tuple[int, ...], padding: int = 0, junk: float = 0.0) -> tuple[Any, Any, Any]:
+def _padded(clips: tuple[int, ...], padding: int = 0, junk: int = 0) -> tuple[Any, Any, Any]:
+    """Make clips whose levels have gaps, since a unit may have no frame."""
     import torch
 
     longest = max(clips) + padding
     values = np.full((len(clips), longest, _WIDTH), junk, dtype=np.float32)
     mask = np.zeros((len(clips), longest), dtype=np.bool_)
-    levels = {name: np.zeros(mask.shape, dtype=np.int64) for name in ("beat", "measure", "voice")}
+    levels = {
+        name: np.full(mask.shape, junk, dtype=np.int64) for name in ("beat", "measure", "voice")
+    }
     for row, count in enumerate(clips):
         index = np.arange(count)
         values[row, :count] = np.random.default_rng(count).normal(size=(count, _WIDTH))
         mask[row, :count] = True
-        levels["beat"][row, :count] = index // 4
-        levels["measure"][row, :count] = index // 16
-        levels["voice"][row, :count] = index % 2
+        levels["beat"][row, :count] = index // 4 * 3
+        levels["measure"][row, :count] = index // 16 * 2
+        levels["voice"][row, :count] = index % 2 * 2
     return (
         torch.from_numpy(values),
         torch.from_numpy(mask),
@@ -80,10 +84,10 @@ def pools_clips_of_any_length(trial: Trial) -> None:
 
 
 def ignores_padding(trial: Trial) -> None:
-    """Whatever stands there, and however much."""
+    """Whatever stands there, in frames and levels, and however much."""
     plain = trial.pool(_LENGTHS)
     require_equal("With more padding", plain, trial.pool(_LENGTHS, padding=9), _ROUNDING)
-    require_equal("With other padding", plain, trial.pool(_LENGTHS, 9, junk=100.0), _ROUNDING)
+    require_equal("With other padding", plain, trial.pool(_LENGTHS, 9, _JUNK), _ROUNDING)
 
 
 def pools_each_clip_on_its_own(trial: Trial) -> None:
