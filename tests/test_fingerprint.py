@@ -11,6 +11,7 @@ from pianobench.errors import DependencyError, EncodingError, UsageError
 from pianobench.fingerprint import (
     describe_signals,
     fingerprint_audio,
+    fingerprint_levels,
     fingerprint_pooling,
     fingerprint_score,
 )
@@ -162,3 +163,32 @@ def test_a_learned_pooling_is_refused() -> None:
 
     with pytest.raises(UsageError, match="'attention' is learned"):
         fingerprint_pooling(Attention())
+
+
+class Levelled(Pitches):
+    """Pitches with a level whose units are as long as asked for, under a name."""
+
+    level: str = "beat"
+    notes: int = 2
+
+    def encode(self, clip: Clip) -> Frames:
+        frames = super().encode(clip)
+        units = np.arange(len(frames.times_s)) // self.notes
+        return Frames(frames.values, frames.times_s, {self.level: units, "voice": 0 * units})
+
+
+def test_levels_have_a_fingerprint_of_their_own() -> None:
+    one = fingerprint_levels(Levelled())
+    assert re.fullmatch("[0-9a-f]{64}", one)
+    assert fingerprint_levels(Levelled()) == fingerprint_levels(Levelled(above=70)) == one
+    others = [Pitches(), Levelled(notes=3), Levelled(level="measure")]
+    assert len({one, *map(fingerprint_levels, others)}) == 4
+    assert fingerprint_score(Levelled()) == fingerprint_score(Pitches())
+
+
+def test_levels_of_an_encoder_that_needs_a_score_are_known_by_its_revision() -> None:
+    class Aligned(Levelled):
+        requires = ("midi", "score_midi")
+        revision = "7"
+
+    assert fingerprint_levels(Aligned()) == "revision 7"

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pianobench import AudioEncoder, Clip, Corpus, Frames, ScoreEncoder
+from pianobench import AudioEncoder, Clip, Corpus, Frames, ScoreEncoder, alignment
+from pianobench.encoding import describe_encoder
 from pianobench.errors import EncodingError
-from pianobench.frame_encoding import encode_frames, frame_root
+from pianobench.frame_encoding import encode_frames, frame_root, open_frames
 from pianobench.frame_store import read_frames
 from pianobench.render import Rendered, render_clips
 from pianobench.testing.music import write_notes_of
+from pianobench_han import Han
+from pianobench_scorestats import ScoreStatistics
 from pianobench_tone import Tone
 
 
@@ -124,3 +127,64 @@ def test_an_encoder_of_audio_is_stopped_after_the_last_layer(
     assert list(kept.layers) == [1, 2]
     np.testing.assert_allclose(kept.layers[2][:, 0], 3 * frames, atol=1e-6)
     assert kept.levels == {}
+
+
+class Revised(Ticks):
+    """The same, of a later revision."""
+
+    revision = "2"
+
+
+class Measured(Ticks):
+    """The same values, with beats of another length."""
+
+    notes: int = 3
+
+    def encode(self, clip: Clip) -> Frames:
+        frames = super().encode(clip)
+        return Frames(
+            frames.values, frames.times_s, {"beat": np.arange(len(frames.times_s)) // self.notes}
+        )
+
+
+class Coded(Ticks):
+    """The same values and beats, by other code."""
+
+    def encode(self, clip: Clip) -> Frames:
+        return super().encode(clip)
+
+
+class Rewritten(Ticks):
+    """Code that was changed in its levels alone."""
+
+    def encode(self, clip: Clip) -> Frames:
+        return Measured().encode(clip)
+
+
+def test_another_revision_option_or_level_gives_another_namespace(own_cache: Path) -> None:
+    encoders = [Ticks(), Coded(), Revised(), Measured(), Measured(notes=4), Rewritten()]
+    described = [describe_encoder(encoder, None)[0] for encoder in encoders]
+    digests = [
+        open_frames(encoder, of, [1], own_cache).namespace.digest
+        for encoder, of in zip(encoders, described, strict=True)
+    ]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 5
+    assert described[0] == described[5], "levels are no part of what pooled features are kept under"
+
+
+@pytest.mark.parametrize("name", ["han", "score-stats"])
+def test_another_revision_of_alignments_gives_another_namespace(
+    name: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alignment, "symbolic_versions", lambda: "partitura 1")
+    encoder: ScoreEncoder = {"han": Han, "score-stats": ScoreStatistics}[name]()
+
+    def digest() -> str:
+        described = describe_encoder(encoder, None)[0]
+        return open_frames(encoder, described, [0], own_cache).namespace.digest
+
+    before = digest()
+    assert digest() == before
+    monkeypatch.setattr(alignment, "_REVISION", 99)
+    assert digest() != before

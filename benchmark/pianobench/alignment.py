@@ -36,6 +36,7 @@ __all__ = [
     "AlignmentReport",
     "AlignmentSummary",
     "align",
+    "alignment_revision",
     "alignment_root",
     "summarise_alignments",
 ]
@@ -246,10 +247,20 @@ def _files(clip: Clip) -> _Files:
     return _Files(*(getattr(clip, kind) for kind in _Files._fields))
 
 
+def alignment_revision() -> str:
+    """Name what an alignment depends on besides the files: this module's revision, the libraries'.
+
+    Raises
+    ------
+    DependencyError
+        If a library is not installed.
+    """
+    return f"{_REVISION} {symbolic_versions()}"
+
+
 def _namespace(root: Path) -> Path:
     """Folder of what these versions of the libraries and of this module make."""
-    described = f"{_REVISION} {symbolic_versions()}"
-    return root / hashlib.sha256(described.encode()).hexdigest()[:16]
+    return root / hashlib.sha256(alignment_revision().encode()).hexdigest()[:16]
 
 
 def _digest(*paths: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,13 @@ from .pooling import pool
 from .probes import probe_midi
 from .values import Clip, Frames
 
-__all__ = ["describe_signals", "fingerprint_audio", "fingerprint_pooling", "fingerprint_score"]
+__all__ = [
+    "describe_signals",
+    "fingerprint_audio",
+    "fingerprint_levels",
+    "fingerprint_pooling",
+    "fingerprint_score",
+]
 
 PROBE_S = 2.0
 _COLUMNS = 4
@@ -92,12 +98,28 @@ def fingerprint_score(encoder: ScoreEncoder) -> str:
     EncodingError
         If the encoder fails on the notes.
     """
+    return _of_probe(encoder, lambda frames: _digest([frames.values, frames.times_s]))
+
+
+def fingerprint_levels(encoder: ScoreEncoder) -> str:
+    """Digest of the levels that come with what `fingerprint_score` is taken from.
+
+    It is apart because stored frames hold levels, and the keys of pooled features leave them out.
+
+    Raises
+    ------
+    EncodingError
+        If the encoder fails on the notes.
+    """
+    return _of_probe(encoder, lambda frames: _digest_levels(frames.levels))
+
+
+def _of_probe(encoder: ScoreEncoder, digest: Callable[[Frames], str]) -> str:
     if encoder.requires != ("midi",):
         return f"revision {encoder.revision}"
     with probe_midi() as midi:
         try:
-            frames = encoder.encode(Clip("probe", midi=midi))
-            return _digest([frames.values, frames.times_s])
+            return digest(encoder.encode(Clip("probe", midi=midi)))
         except PianobenchError:
             raise
         except Exception as error:
@@ -150,4 +172,12 @@ def _digest(arrays: Sequence[NDArray[np.floating[Any]]]) -> str:
     for array in arrays:
         sha256.update(f"{array.shape}".encode())
         sha256.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    return sha256.hexdigest()
+
+
+def _digest_levels(levels: Mapping[str, NDArray[np.int64]]) -> str:
+    sha256 = hashlib.sha256()
+    for name in sorted(levels):
+        sha256.update(f"{name} {levels[name].shape}".encode())
+        sha256.update(np.ascontiguousarray(levels[name], dtype="<i8").tobytes())
     return sha256.hexdigest()

@@ -30,6 +30,7 @@ from .encoding import (
     find_provenance,
     time_taken,
 )
+from .fingerprint import fingerprint_levels
 from .frame_store import FrameRow, FrameStore
 from .parallel import run_where_it_pays
 from .policy import Policy, choose_policy
@@ -37,7 +38,7 @@ from .render import Rendered
 from .sources import find_sources
 from .values import Corpus
 
-__all__ = ["EncodedFrames", "encode_frames", "frame_root"]
+__all__ = ["EncodedFrames", "encode_frames", "frame_root", "open_frames"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,27 @@ def frame_root(cache: Path) -> Path:
     return cache / "frames"
 
 
+def open_frames(
+    encoder: Encoder, described: Mapping[str, Any], layers: Sequence[int], cache: Path
+) -> FrameStore:
+    """Open the store of some layers, and of the levels that come with notes.
+
+    Parameters
+    ----------
+    described : mapping
+        See `pianobench.encoding.describe_encoder`.
+
+    Raises
+    ------
+    EncodingError
+        If the encoder fails on fixed notes.
+    """
+    described = {**described, "layers": list(layers)}
+    if isinstance(encoder, ScoreEncoder):
+        described["levels"] = fingerprint_levels(encoder)
+    return FrameStore(frame_root(cache), described)
+
+
 def encode_frames(
     encoder: Encoder,
     corpus: Corpus,
@@ -88,7 +110,7 @@ def encode_frames(
     sources = find_sources(encoder, corpus, waveforms)
     try:
         described, fingerprint = describe_encoder(encoder, policy)
-        store = FrameStore(frame_root(cache), described | {"layers": list(layers)})
+        store = open_frames(encoder, described, layers, cache)
         provenance = find_provenance(encoder, policy, store.namespace)
         outcomes = partial(_frame_outcomes, encoder, tuple(layers), policy, jobs=jobs)
         count, audio_s = encode_missing(outcomes, sources, store, 1, cache)

@@ -22,7 +22,7 @@ from .clip_features import (
 from .components import Pooling, ScoreEncoder
 from .encode import describe_features, feature_root
 from .encoding import Encoder, Outcomes, describe_encoder, encode_missing, fill_policy
-from .frame_encoding import frame_root
+from .frame_encoding import open_frames
 from .frame_store import FrameRow, FrameStore
 from .parallel import run_where_it_pays
 from .policy import Policy, choose_policy
@@ -96,7 +96,7 @@ def _store(
     if isinstance(kept, Pooling):
         return FeatureStore(feature_root(cache), describe_features(encoder, kept, policy)[0])
     described = describe_encoder(encoder, policy)[0]
-    return FrameStore(frame_root(cache), described | {"layers": list(kept)})
+    return open_frames(encoder, described, kept, cache)
 
 
 def _outcomes(

@@ -25,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pianobench import Clip, DataError, EncodingError, Frames, ScoreEncoder, hookimpl, read_notes
-from pianobench.alignment import Alignment, align
+from pianobench.alignment import Alignment, align, alignment_revision
 from pianobench.note_statistics import Feature
 from pianobench.note_statistics.performance import Performance
-from pianobench.symbolic import symbolic_versions
 
 from .playing import (
     KEYS,
@@ -100,10 +99,10 @@ class Han(ScoreEncoder):
 
     @property
     def revision(self) -> str:  # type: ignore[override]  # other libraries, other alignments
-        """Revision of the features, with the versions of the libraries that align."""
+        """Revision of the features, and of the alignment with its libraries."""
         if self.features == "performance":
             return f"{_REVISION}"
-        return f"{_REVISION}, {symbolic_versions()}"
+        return f"{_REVISION}, alignment {alignment_revision()}"
 
     def encode(self, clip: Clip) -> Frames:
         """One frame per performed note, values of shape (1, notes, features).

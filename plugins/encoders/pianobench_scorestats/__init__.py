@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pianobench import Clip, DataError, Frames, ScoreEncoder, hookimpl
-from pianobench.alignment import Alignment, align
+from pianobench.alignment import Alignment, align, alignment_revision
 from pianobench.note_statistics import FEATURES as PLAIN
 from pianobench.note_statistics import Feature, statistics
-from pianobench.symbolic import symbolic_versions
 
 from . import articulation, dynamics, melody, music, pedalling, tempo, timing
 from .rendition import Rendition
@@ -113,8 +112,8 @@ class ScoreStatistics(ScoreEncoder):
 
     @property
     def revision(self) -> str:  # type: ignore[override] # other libraries, other alignments
-        """Revision of the features, with the versions of the libraries that align."""
-        return f"{_REVISION}, {symbolic_versions()}"
+        """Revision of the features, and of the alignment with its libraries."""
+        return f"{_REVISION}, alignment {alignment_revision()}"
 
     def encode(self, clip: Clip) -> Frames:
         """One frame, values of shape (1, 1, features)."""
