@@ -99,7 +99,6 @@ def write_frames(tmp_path: Path) -> Callable[..., tuple[Path, ...]]:
                 FrameRow(
                     str(index),
                     dict(enumerate(np.split(values, layers, axis=1))),
-                    np.arange(len(values)) / 10,
                     {"beat": np.arange(len(values)) // 2},
                 )
                 for index, values in enumerate(clips)

@@ -192,7 +192,7 @@ def _row_of_notes(pooling: Pooling, source: NoteSource, frames: Frames) -> Row:
 
 def _frame_row_of_notes(layers: Sequence[int], source: NoteSource, frames: Frames) -> FrameRow:
     values = {layer: frames.values[layer] for layer in layers}
-    return FrameRow(source.key, values, frames.times_s, frames.levels)
+    return FrameRow(source.key, values, frames.levels)
 
 
 def _share_batches(
@@ -216,7 +216,7 @@ def _share_batches(
 
 
 def _frame_row(layers: Sequence[int], source: WaveformSource, states: States) -> FrameRow:
-    return FrameRow(source.key, {k: states.layers[k] for k in layers}, states.times_s, {})
+    return FrameRow(source.key, {k: states.layers[k] for k in layers}, {})
 
 
 def _row(pooling: Pooling, source: WaveformSource, states: States) -> Row:
