@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pianobench.errors import StoreError, UsageError
+from pianobench.frame_store import FrameRow, FrameStore
 from pianobench.inventory import (
     find_namespaces,
     inventory_text,
@@ -48,6 +49,19 @@ def test_a_namespace_is_listed_with_what_it_holds(tmp_path: Path) -> None:
     assert line.startswith(store.digest[:12])
     for shown in ("muq (random, seed 0)", "mean power=2", "24000 Hz, 10 s overlapping 0.5 s, bf"):
         assert shown in line
+
+
+def test_frames_are_listed_by_their_files(tmp_path: Path) -> None:
+    store = FrameStore(tmp_path, {"encoder": DESCRIPTION["encoder"], "layers": [3, 9]})
+    values = {3: np.ones((5, 2)), 9: np.ones((5, 2))}
+    store.write([FrameRow(key, values, {}) for key in ("a", "b")])
+    store.path("empty").touch()
+    (found,) = list_namespaces(tmp_path)
+    assert (found.digest, found.clips, found.layers) == (store.namespace.digest, 2, 2)
+    assert found.size_bytes == sum(p.stat().st_size for p in found.folder.iterdir())
+    assert found.faults == ()
+    line = inventory_text([found]).splitlines()[1]
+    assert line.split()[:5] == [found.digest[:12], "muq", "(frames)", "2", "2"]
 
 
 def test_what_cannot_be_read_is_named_and_changes_nothing(tmp_path: Path) -> None:
@@ -96,10 +110,12 @@ def test_a_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
 
 def test_namespaces_are_found_by_the_beginning_of_their_digest(tmp_path: Path) -> None:
     one, other = fill(tmp_path, DESCRIPTION), fill(tmp_path, {"encoder": {"name": "mel"}})
-    assert [n.digest for n in find_namespaces(tmp_path, one.digest[:9])] == [one.digest]
-    assert len(find_namespaces(tmp_path, "")) == 2
+    assert [n.digest for n in find_namespaces(list_namespaces(tmp_path), one.digest[:9])] == [
+        one.digest
+    ]
+    assert len(find_namespaces(list_namespaces(tmp_path), "")) == 2
     with pytest.raises(UsageError, match=r"None of the 2 namespaces .* begins with 'xyz'"):
-        find_namespaces(tmp_path, "xyz")
-    (found,) = find_namespaces(tmp_path, one.digest)
+        find_namespaces(list_namespaces(tmp_path), "xyz")
+    (found,) = find_namespaces(list_namespaces(tmp_path), one.digest)
     remove(found.folder)
     assert [n.digest for n in list_namespaces(tmp_path)] == [other.digest]

@@ -1,4 +1,4 @@
-"""What the cache holds: namespaces of features and folders of renders, and how large they are.
+"""What the cache holds: namespaces of features or frames, folders of renders, and their sizes.
 
 A listing reads and never changes anything; what it cannot read it names and goes on.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ _WIDTH = 40
 
 @dataclass(frozen=True, slots=True)
 class StoredNamespace:
-    """One folder of the feature store.
+    """One folder of pooled features, or of frames.
 
     Attributes
     ----------
@@ -41,6 +41,7 @@ class StoredNamespace:
     provenance : mapping
         What the first run knew of the encoder; empty where nothing is kept.
     clips, layers, shards : int
+        A clip's frames are a shard.
     size_bytes : int
     faults : tuple of str
         What cannot be read.
@@ -109,7 +110,7 @@ def size_text(size: int) -> str:
 
 
 def list_namespaces(root: Path) -> list[StoredNamespace]:
-    """List the namespaces under the root of a feature store; none where it does not exist."""
+    """List the namespaces under a root, of features or of frames; none where it does not exist."""
     try:
         folders = sorted(path for path in root.iterdir() if path.is_dir())
     except FileNotFoundError:
@@ -119,27 +120,26 @@ def list_namespaces(root: Path) -> list[StoredNamespace]:
     return [_read(folder) for folder in folders]
 
 
-def find_namespaces(root: Path, prefix: str) -> list[StoredNamespace]:
-    """Find the namespaces whose digest begins so.
+def find_namespaces(namespaces: Sequence[StoredNamespace], prefix: str) -> list[StoredNamespace]:
+    """Find those whose digest begins so.
 
     Raises
     ------
     UsageError
         If there are none.
     """
-    namespaces = list_namespaces(root)
     found = [namespace for namespace in namespaces if namespace.digest.startswith(prefix)]
     if not found:
         raise UsageError(
-            f"None of the {len(namespaces)} namespaces in {root} has a digest that begins with "
-            f"{prefix!r}. `bench store` lists them."
+            f"None of the {len(namespaces)} namespaces to choose from has a digest that begins "
+            f"with {prefix!r}. `bench store` lists them."
         )
     return found
 
 
 def size_bytes(folder: Path) -> int:
     """Size of all files in a folder; 0 where it does not exist."""
-    return sum(_sizes(folder))
+    return sum(_sizes(folder.rglob("*")))
 
 
 def remove(folder: Path) -> None:
@@ -164,9 +164,22 @@ def _read(folder: Path) -> StoredNamespace:
     provenance = {}
     if (folder / PROVENANCE).exists():
         provenance = _read_json(folder / PROVENANCE, faults)
+    shards = sorted(folder.glob(f"*{SHARD}"))
+    clips, layers = _count(shards, description, faults)
+    return StoredNamespace(
+        folder, description, provenance, clips, layers, len(shards), size_bytes(folder),
+        tuple(faults),
+    )  # fmt: skip
+
+
+def _count(
+    shards: Sequence[Path], description: Mapping[str, Any], faults: list[str]
+) -> tuple[int, int]:
+    """Count clips and layers; frames are a file a clip, too many to open each."""
+    if _is_frames(description):
+        return sum(size > 0 for size in _sizes(shards)), len(description["layers"])
     keys: set[str] = set()
     layers = 0
-    shards = sorted(folder.glob(f"*{SHARD}"))
     for shard in shards:
         try:
             header = read_header(shard)
@@ -175,10 +188,12 @@ def _read(folder: Path) -> StoredNamespace:
         else:
             keys.update(header.keys)
             layers = max(layers, header.layers)
-    return StoredNamespace(
-        folder, description, provenance, len(keys), layers, len(shards), size_bytes(folder),
-        tuple(faults),
-    )  # fmt: skip
+    return len(keys), layers
+
+
+def _is_frames(description: Mapping[str, Any]) -> bool:
+    """Whether frames are kept, of the layers named; of pooled features, all layers are."""
+    return isinstance(description.get("layers"), list)
 
 
 def _summary(namespace: StoredNamespace) -> tuple[str, str, str]:
@@ -188,7 +203,9 @@ def _summary(namespace: StoredNamespace) -> tuple[str, str, str]:
     given = namespace.description.get("input")
     return (
         f"{encoder} ({source})" if source else encoder,
-        _with_options(namespace.description.get("pooling")),
+        "(frames)"
+        if _is_frames(namespace.description)
+        else _with_options(namespace.description.get("pooling")),
         _input_text(given) if isinstance(given, dict) else "",
     )
 
@@ -226,8 +243,8 @@ def _read_json(path: Path, faults: list[str]) -> dict[str, Any]:
     return read
 
 
-def _sizes(folder: Path) -> Iterator[int]:
-    for path in folder.rglob("*"):
+def _sizes(paths: Iterable[Path]) -> Iterator[int]:
+    for path in paths:
         try:
             if path.is_file():
                 yield path.stat().st_size

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from pianobench.cli import bench
 from pianobench.encode import feature_root
 from pianobench.errors import CheckFailedError, UsageError
+from pianobench.frame_encoding import frame_root
+from pianobench.frame_store import FrameRow, FrameStore
 from pianobench.store import FeatureStore, Row
 
 
@@ -45,6 +47,32 @@ def test_namespaces_and_renders_are_listed(filled: list[str], own_cache: Path) -
     listed = json.loads(typed("--json").output)
     assert sorted(n["digest"] for n in listed["namespaces"]) == sorted(filled)
     assert listed["renders_bytes"] == 5
+
+
+@pytest.fixture
+def framed(own_cache: Path) -> str:
+    """A namespace of frames; its digest."""
+    store = FrameStore(frame_root(own_cache), {"encoder": {"name": "han"}, "layers": [0]})
+    store.write([FrameRow("a", {0: np.ones((4, 2))}, {})])
+    return store.namespace.digest
+
+
+def test_frames_are_listed_and_cleared(filled: list[str], framed: str, own_cache: Path) -> None:
+    size = sum(path.stat().st_size for path in (frame_root(own_cache) / framed).iterdir())
+    done = typed()
+    assert f"1 namespaces of frames, {size} B, in {frame_root(own_cache)}" in done.output
+    assert framed[:12] in done.output
+    (listed,) = json.loads(typed("--json").output)["frames"]
+    assert (listed["digest"], listed["clips"], listed["size_bytes"]) == (framed, 1, size)
+    assert "None of the 2 namespaces" in str(typed("verify", framed[:10]).exception)
+    assert typed("clear", framed[:10], "--yes").exit_code == 0
+    kept = json.loads(typed("--json").output)
+    assert (kept["frames"], len(kept["namespaces"])) == ([], 2)
+
+
+def test_frames_are_cleared_with_all(filled: list[str], framed: str, own_cache: Path) -> None:
+    assert typed("clear", "--all", "--yes").exit_code == 0
+    assert list(frame_root(own_cache).iterdir()) == []
 
 
 def test_clearing_asks_first(filled: list[str], own_cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cache of features: what is in it, whether it is right, and deleting it."""
+"""The cache of features and frames: what is in it, whether it is right, and deleting it."""
 
 from __future__ import annotations
 
@@ -25,23 +25,26 @@ _cache_option = click.option("--cache", type=PATH, help="[default: $PIANOBENCH_C
 @json_option
 @click.pass_context
 def store(context: click.Context, cache: Path | None, as_json: bool) -> None:
-    """List the stored features; verify a sample of them, or clear them."""
+    """List the stored features and frames; verify a sample of the features, or clear them."""
     context.obj = cache
     if context.invoked_subcommand is not None:
         return
     from ..inventory import inventory_text, list_namespaces, size_bytes, size_text
 
     root = _features(cache)
-    namespaces = list_namespaces(root)
+    namespaces, frames = list_namespaces(root), list_namespaces(_frames(cache))
     renders = size_bytes(_renders(cache))
     if as_json:
         listed = [namespace.as_json() for namespace in namespaces]
-        click.echo(json.dumps({"namespaces": listed, "renders_bytes": renders}, indent=1))
+        framed = [namespace.as_json() for namespace in frames]
+        shown = {"namespaces": listed, "frames": framed, "renders_bytes": renders}
+        click.echo(json.dumps(shown, indent=1))
         return
-    total = sum(namespace.size_bytes for namespace in namespaces)
-    if namespaces:
-        click.echo(inventory_text(namespaces))
-    click.echo(f"{len(namespaces)} namespaces of features, {size_text(total)}, in {root}")
+    if namespaces or frames:
+        click.echo(inventory_text([*namespaces, *frames]))
+    for what, of, where in (("features", namespaces, root), ("frames", frames, _frames(cache))):
+        total = size_text(sum(namespace.size_bytes for namespace in of))
+        click.echo(f"{len(of)} namespaces of {what}, {total}, in {where}")
     click.echo(f"renders, {size_text(renders)}, in {_renders(cache)}")
 
 
@@ -70,10 +73,11 @@ def verify(
 ) -> None:
     """Encode a sample of stored clips again; exit 1 if the features differ.
 
-    DIGEST is the beginning of a namespace's digest; all namespaces without it.
+    DIGEST is the beginning of a namespace's digest; all namespaces of features without it. Frames,
+    which learned poolings read, are not verified.
     """
     from ..corpus import load_corpus
-    from ..inventory import find_namespaces
+    from ..inventory import find_namespaces, list_namespaces
     from ..reencode import TOLERANCE, reencode
 
     cache = cache or given
@@ -81,7 +85,7 @@ def verify(
     corpus = None if dataset is None else load_corpus(open_dataset(registry, dataset), data_root)
     outcomes = {
         namespace.digest: reencode(namespace, registry, _renders(cache), corpus, sample, device)
-        for namespace in find_namespaces(_features(cache), prefix)
+        for namespace in find_namespaces(list_namespaces(_features(cache)), prefix)
     }
     if as_json:
         shown = {
@@ -109,7 +113,7 @@ def verify(
 
 @store.command()
 @click.argument("prefix", required=False, metavar="[DIGEST]")
-@click.option("--all", "everything", is_flag=True, help="All features.")
+@click.option("--all", "everything", is_flag=True, help="All features and frames.")
 @click.option("--renders", is_flag=True, help="All renders.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_cache_option
@@ -122,7 +126,7 @@ def clear(
     yes: bool,
     cache: Path | None,
 ) -> None:
-    """Delete stored features, or renders; what is deleted is computed anew when it is needed.
+    """Delete features, frames or renders; what is deleted is computed anew when it is needed.
 
     DIGEST is the beginning of a namespace's digest.
     """
@@ -140,8 +144,8 @@ def clear(
         raise UsageError("Say what to clear: a DIGEST of `bench store`, --all or --renders.")
     namespaces: list[StoredNamespace] = []
     if prefix or everything:
-        root = _features(cache)
-        namespaces = find_namespaces(root, prefix) if prefix else list_namespaces(root)
+        stored = [*list_namespaces(_features(cache)), *list_namespaces(_frames(cache))]
+        namespaces = find_namespaces(stored, prefix) if prefix else stored
     folders = [namespace.folder for namespace in namespaces]
     if namespaces:
         click.echo(inventory_text(namespaces))
@@ -161,6 +165,13 @@ def _features(cache: Path | None) -> Path:
     from ..places import cache_root
 
     return feature_root(cache or cache_root())
+
+
+def _frames(cache: Path | None) -> Path:
+    from ..frame_encoding import frame_root
+    from ..places import cache_root
+
+    return frame_root(cache or cache_root())
 
 
 def _renders(cache: Path | None) -> Path:
