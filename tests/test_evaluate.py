@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from pianobench import Corpus, Head, NetworkHead
-from pianobench.errors import SplitError, StatisticsError, TrainingError, UsageError
+from pianobench.errors import PluginError, SplitError, StatisticsError, TrainingError, UsageError
 from pianobench.evaluate import evaluate
 from pianobench.fitting import Material, Member, fit_and_predict
 from pianobench.model_files import read_network
@@ -273,6 +273,38 @@ def test_the_order_loss_is_told_the_passages_whatever_the_protocol_keeps_whole(
     passages = np.asarray(corpus.groups["passage"])
     for fold, given in zip(split.folds, told, strict=True):
         np.testing.assert_array_equal(given, passages[fold.train])
+
+
+def test_passages_are_asked_for_only_where_the_loss_needs_them(
+    corpus: Corpus, features: Floats
+) -> None:
+    split = replace(make_split(corpus, "piece"), protocol="own")
+    groups = {kind: of for kind, of in corpus.groups.items() if kind != "passage"}
+    without = replace(corpus, groups=groups)
+    for head in (PlainRidge(), network_head()):
+        (found,) = evaluate(head, features, without, [split], (0,))
+        assert np.isfinite(found.values).all()
+    with pytest.raises(SplitError, match="which passage"):
+        evaluate(network_head(loss="rank"), features, without, [split], (0,))
+
+
+class Unmade(NetworkHead):
+    """Has layers that do not fit each other."""
+
+    name = "unmade"
+
+    def network(self, width: int, dimensions: int) -> Any:
+        from torch import nn
+
+        return nn.Sequential(nn.Linear(width, 3), nn.Linear(4, dimensions))
+
+
+def test_what_a_network_raises_names_head_fold_and_seed(corpus: Corpus, features: Floats) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(
+        PluginError, match=r"head 'unmade' failed to fit fold '\w+' \(seed 3\) .*: RuntimeError: "
+    ):
+        evaluate(Unmade(), features, corpus, [make_split(corpus, "piece")], (3,))
 
 
 def test_a_training_that_fails_names_its_fold_and_seed(corpus: Corpus, features: Floats) -> None:

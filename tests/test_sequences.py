@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from pianobench import NetworkHead, Pooling
-from pianobench.errors import PluginError, StoreError, UsageError
+from pianobench.errors import PluginError, ResultError, StoreError, UsageError
+from pianobench.fitting import Material, Member, fit_and_predict
 from pianobench.model_files import read_network, save_network
 from pianobench.sequences import Sequences
 from pianobench.training import train_network
+from pianobench.values import Fold
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -251,12 +253,40 @@ def test_a_network_with_its_pooling_is_kept_and_read_back(stored, tmp_path):
     clips, _, y, groups = problem(30)
     sequences, head = stored(clips, Attention()), Linear(epochs=2, learning_rate=0.01)
     network = train_network(head, sequences, y, groups, 0)
-    path = save_network(tmp_path, "1", 0, head, network)
+    path = save_network(tmp_path, "1", 0, head, network, sequences)
     torch.manual_seed(5)
     before = torch.get_rng_state()
     read = read_network(path, head, sequences[np.arange(2)])
     assert torch.equal(torch.get_rng_state(), before)
     np.testing.assert_array_equal(read.predict(sequences), network.predict(sequences))
+
+
+def test_a_network_is_not_read_under_another_pooling(stored, tmp_path):
+    clips, _, y, groups = problem(30)
+    sequences, head = stored(clips, MaskedMean()), Linear(epochs=1)
+    network = train_network(head, sequences, y, groups, 0)
+    path = save_network(tmp_path, "1", 0, head, network, sequences)
+    with pytest.raises(ResultError, match=r"trained on .*'masked-mean'.* given .*'attention'"):
+        read_network(path, head, stored(clips, Attention()))
+
+
+def test_what_a_pooling_raises_names_head_pooling_fold_and_seed(stored):
+    class Raising(MaskedMean):
+        """Fails to be made."""
+
+        name = "raising"
+
+        def network(self, width):
+            raise ValueError(f"no network for {width}")
+
+    clips, _, y, groups = problem(30)
+    head, fold = Linear(epochs=1), Fold("7", np.arange(20), np.arange(20, 30))
+    material = Material(head, stored(clips, Raising()), y, np.ones(30), None)
+    with pytest.raises(
+        PluginError, match=r"'7' \(seed 3\) .* pooling 'raising': ValueError: no network for"
+    ) as raised:
+        fit_and_predict(material, Member(0, fold, groups, 3))
+    assert f"head {head.name!r}" in str(raised.value)
 
 
 def test_batches_of_pairs_are_padded_like_others(stored, clips):

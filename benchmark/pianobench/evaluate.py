@@ -98,8 +98,11 @@ def evaluate(
         If a feature or a prediction is not finite.
     UsageError
         If `test-fold` is asked of a head that has no early stopping.
+    PluginError
+        If the head, or a pooling learned with it, fails in a way it did not foresee.
     TrainingError, SplitError
-        If a network cannot be trained on a fold, or diverges.
+        If a network cannot be trained on a fold, or diverges; `SplitError` also if the loss needs
+        passages, and the corpus does not say them.
     """
     peek = selection == "test-fold"
     material = Material.of(head, x, corpus, weighting=weighting, peek=peek, models=models)

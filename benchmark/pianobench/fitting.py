@@ -25,7 +25,7 @@ from .errors import (
     TrainingError,
     UsageError,
 )
-from .inputs import Inputs
+from .inputs import Inputs, inputs_of
 from .model_files import save_network
 from .stored_features import StoredFeatures
 from .training import TrainedNetwork, train_network
@@ -48,8 +48,8 @@ class Material:
     y : float array, shape (clips, dimensions)
     weight : float array, shape (clips,)
         Only the ratios matter.
-    passages : str array, shape (clips,)
-        Which clips play the same music.
+    passages : str array, shape (clips,), or None
+        Which clips play the same music; None where nothing is learned from it.
     peek : bool
         Whether a network head stops on the fold that is scored.
     models : Path or None
@@ -60,7 +60,7 @@ class Material:
     x: Features
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
-    passages: NDArray[np.str_]
+    passages: NDArray[np.str_] | None
     peek: bool = False
     models: Path | None = None
 
@@ -75,7 +75,9 @@ class Material:
         peek: bool = False,
         models: Path | None = None,
     ) -> Material:
-        """Take targets and passages from a corpus, and weigh its clips by their raters or equally.
+        """Take targets from a corpus, and weigh its clips by their raters or equally.
+
+        Passages are asked for only where the loss is of their clips' order.
 
         Raises
         ------
@@ -83,6 +85,8 @@ class Material:
             If a feature is not finite.
         UsageError
             If a head is to peek that has no early stopping.
+        SplitError
+            If the loss needs passages, and the corpus does not say them.
         """
         if isinstance(x, np.ndarray) and not np.isfinite(x).all():
             clip, feature = np.argwhere(~np.isfinite(x))[0]
@@ -98,7 +102,9 @@ class Material:
             )
         raters = corpus.raters.astype(np.float64)
         weight = raters if weighting == "raters" else np.ones_like(raters)
-        return cls(head, x, corpus.targets, weight, corpus.group("passage"), peek, models)
+        ordered = isinstance(head, NetworkHead) and head.loss == "rank"
+        passages = corpus.group("passage") if ordered else None
+        return cls(head, x, corpus.targets, weight, passages, peek, models)
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ def fit_and_predict(material: Material, member: Member) -> Fitted:
     Raises
     ------
     PluginError
-        If the head fails in a way it did not foresee.
+        If the head, or a pooling learned with it, fails in a way it did not foresee.
     StatisticsError
         If a prediction is missing or not finite.
     UsageError
@@ -176,8 +182,7 @@ def _fit(material: Material, member: Member) -> Fitted:
     if isinstance(x, StoredFeatures):
         x = x.read()
     if isinstance(head, NetworkHead):
-        network = _train(head, x, material, member, weight)
-        return Fitted(network.predict(x[fold.test]), network.selected, network.curve)
+        return _fit_network(head, x, material, member, weight)
     if not isinstance(x, np.ndarray):
         raise UsageError(
             f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
@@ -190,7 +195,7 @@ def _fit(material: Material, member: Member) -> Fitted:
     except PianobenchError:
         raise
     except Exception as error:
-        raise _broken(head, member, f"{x.shape[1]} features", error) from error
+        raise _broken(head, member, x, error) from error
     return Fitted(predictor.predict(x[fold.test]), getattr(predictor, "selected", {}))
 
 
@@ -211,14 +216,47 @@ def _fit_pairs(
     except (PianobenchError, OSError):
         raise
     except Exception as error:
-        raise _broken(head, member, f"{len(x.layers)} layers", error) from error
+        raise _broken(head, member, x, error) from error
 
 
-def _broken(head: Head, member: Member, of: str, error: Exception) -> PluginError:
+def _fit_network(
+    head: NetworkHead,
+    x: NDArray[np.float64] | Inputs,
+    material: Material,
+    member: Member,
+    weight: NDArray[np.float64],
+) -> Fitted:
+    """Fit by gradient, and keep the network where that is asked for."""
+    fold = member.fold
+    try:
+        network = _train(head, x, material, member, weight)
+        predicted = network.predict(x[fold.test])
+    except PianobenchError:
+        raise
+    except Exception as error:
+        raise _broken(head, member, x, error) from error
+    if material.models is not None:
+        folder = material.models / member.protocol
+        save_network(folder, fold.name, member.seed, head, network, x)
+    return Fitted(predicted, network.selected, network.curve)
+
+
+def _broken(head: Head, member: Member, x: Features, error: Exception) -> PluginError:
+    suspects, of = [head.name], ""
+    if isinstance(x, StoredFeatures):
+        of = f"{len(x.layers)} layers"
+    else:
+        form = inputs_of(x).form()
+        if "pooling" in form:
+            suspects.append(form["pooling"]["name"])
+            of = f"frames for the pooling {form['pooling']['name']!r}"
+        else:
+            of = f"{form['features']} features"
+    checks = " and ".join(f"`bench check {name}`" for name in suspects)
     return PluginError(
         f"The head {head.name!r} failed to fit fold {member.fold.name!r} (seed {member.seed}) "
-        f"of {len(member.fold.train)} clips and {of}: {type(error).__name__}: {error}. `bench "
-        f"check {head.name}` shows which promise it breaks."
+        f"of {len(member.fold.train)} clips and {of}: {type(error).__name__}: {error}. Run "
+        f"{checks} to see which promise is broken."
     )
 
 
@@ -229,25 +267,21 @@ def _train(
     member: Member,
     weight: NDArray[np.float64],
 ) -> TrainedNetwork:
-    """Train a network on the training part of a fold, and keep it where that is asked for."""
+    """Train a network on the training part of a fold."""
     train = member.fold.train
     seen = member.fold.test if material.peek else member.fold.validation
     try:
-        network = train_network(
+        return train_network(
             head,
             x[train],
             material.y[train],
             member.groups[train],
             member.seed,
             weight,
-            passages=material.passages[train],
+            passages=None if material.passages is None else material.passages[train],
             validation=None if seen is None else (x[seen], material.y[seen]),
         )
     except (TrainingError, SplitError) as error:
         of = f" of {member.protocol!r}" if member.protocol else ""
         where = f"In fold {member.fold.name!r}{of} with seed {member.seed}"
         raise type(error)(f"{where}: {error}") from error
-    if material.models is not None:
-        folder = material.models / member.protocol
-        save_network(folder, member.fold.name, member.seed, head, network)
-    return network

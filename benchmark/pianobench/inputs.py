@@ -51,6 +51,10 @@ class Inputs(Protocol):
         """Say what a user should know of a trained module, as JSON holds it."""
         ...
 
+    def form(self) -> Mapping[str, Any]:
+        """Say what a network of these inputs takes and learns, as JSON holds it."""
+        ...
+
 
 def inputs_of(x: NDArray[np.float64] | Inputs) -> Inputs:
     """Take inputs as they are, and an array of shape (clips, features) as one vector a clip."""
@@ -90,6 +94,10 @@ class Vectors:
     def learned(self, module: Any) -> Mapping[str, Any]:  # noqa: ARG002 - for those with a say
         """Say nothing."""
         return {}
+
+    def form(self) -> Mapping[str, Any]:
+        """Say how many features there are."""
+        return {"features": self.x.shape[1]}
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ class LayerVectors(Vectors):
         """Say which layers a trained module weighs how."""
         return layer_weights(self.layers, module.mix)
 
+    def form(self) -> dict[str, Any]:
+        """Say how many features there are, of which layers."""
+        return {**super().form(), "merge": "weighted", "layers": list(self.layers)}
+
 
 def layer_weights(layers: tuple[int, ...], mix: LayerMix) -> dict[str, Any]:
     """Name the weights of layers, by layer: ``{"layer_weights": {"9": 0.4, "10": 0.6}}``."""

@@ -111,6 +111,11 @@ class Sequences:
         """Say which layers a trained module weighs how."""
         return layer_weights(self.layers, module.mix) if self.how == "weighted" else {}
 
+    def form(self) -> dict[str, Any]:
+        """Name the pooling with its options, and the layers with how they are merged."""
+        pooling = {"name": self.pooling.name, "options": self.pooling.options}
+        return {"pooling": pooling, "merge": self.how, "layers": list(self.layers)}
+
     @property
     def layers(self) -> tuple[int, ...]:
         """Layers that are stored, in order."""
