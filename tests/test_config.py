@@ -79,7 +79,7 @@ def test_settings_override_the_options_of_a_component() -> None:
     [
         ("bands=64", "not of the form part.option=value"),
         ("encodr.bands=64", "Did you mean 'encoder'"),
-        ("head.hidden=64", "name the head with --head"),
+        ("head.hidden=64", "name the head with --head as well, such as --head mlp"),
     ],
 )
 def test_a_setting_of_another_form_is_refused(setting: str, message: str) -> None:

@@ -41,6 +41,14 @@ __all__ = [
 PARTS = ("dataset", "encoder", "renderer", "pooling", "head")
 """What a run is put together from."""
 
+_EXAMPLES = {
+    "dataset": "demo",
+    "encoder": "mel",
+    "renderer": "tone",
+    "pooling": "mean",
+    "head": "mlp",
+}
+
 Precision = Literal["float32", "tf32", "bfloat16"]
 Weighting = Literal["raters", "equal"]
 
@@ -231,7 +239,10 @@ def set_option(given: dict[str, Any], target: str, value: Any, source: str) -> N
     if part not in PARTS:
         raise UnknownNameError(f"part of a run (in {source})", part, PARTS)
     if given.get(part) is None:
-        raise UsageError(f"{source}: name the {part} with --{part} as well.")
+        raise UsageError(
+            f"{source} sets {target}, an option of the {part}: name the {part} with --{part} as "
+            f"well, such as --{part} {_EXAMPLES[part]}."
+        )
     try:
         choice = Choice.model_validate(given[part])
     except ValidationError as error:

@@ -63,7 +63,7 @@ def component_options(*, dataset: str, encoder: str) -> Callable[[F], F]:
         ),
         click.option("--pooling", help="Such as mean or mean+std [default: the encoder's]."),
         click.option("--head", help="Head [default: the encoder's]."),
-        click.option("--loss", help="mse, ccc, hybrid, huber or rank [default: the head's]."),
+        click.option("--loss", help="mse, ccc, hybrid, huber or rank; --head has to be named."),
         click.option("--weighting", help="raters or equal: what a clip counts in training."),
         click.option("--precision", help="float32, tf32 or bfloat16, of a torch encoder."),
         click.option("--chunk", "chunk_s", type=float, help="Seconds at once [default: its own]."),
@@ -116,17 +116,19 @@ def run_config(
     UsageError
         For a setting that does not exist or cannot be used.
     """
-    from ..config import RunConfig, apply_settings
+    from ..config import RunConfig, apply_settings, read_value, set_option
 
     settings = asked.pop("settings")
-    for short, option in (("weights", "encoder.weights"), ("loss", "head.loss")):
-        value = asked.pop(short)
-        settings += () if value is None else (f"{option}={value}",)
+    shorts = {"encoder.weights": asked.pop("weights"), "head.loss": asked.pop("loss")}
     chosen = dict(given or {})
     chosen |= {name: value for name, value in asked.items() if value is not None}
     for part, name in defaults.items():
         chosen.setdefault(part, name)
     apply_settings(chosen, settings)
+    for option, value in shorts.items():
+        if value is not None:
+            short = option.partition(".")[2]
+            set_option(chosen, option, read_value(value), f"--{short} {value}")
     return RunConfig.parse(chosen, source)
 
 
