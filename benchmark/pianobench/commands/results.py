@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CheckFailedError
+from ..errors import CheckFailedError, UsageError
 from .options import PATH, data_option, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..plugins import Registry
 
 __all__ = ["leaderboard", "plot", "rescore", "submit"]
+
+_RESULTS = Path("leaderboard/results")
+_DATASET = "percepiano"
 
 
 @click.command()
@@ -62,24 +65,38 @@ def leaderboard(leaderboard: Path) -> None:
 
 @click.command()
 @click.argument("picture", type=PATH)
-@click.option("--results", type=PATH, default=Path("leaderboard/results"), show_default=True)
-@click.option("--dataset", default="percepiano", show_default=True)
+@click.option("--results", type=PATH, help=f"Folder of the rows [default: {_RESULTS}].")
+@click.option("--dataset", help=f"Of the rows [default: {_DATASET}].")
 @click.option("--curves", "result", type=PATH, help="Draw how the networks of a result learned.")
 @click.option("--protocol", help="Of the curves [default: the first of the result].")
 def plot(
-    picture: Path, results: Path, dataset: str, result: Path | None, protocol: str | None
+    picture: Path,
+    results: Path | None,
+    dataset: str | None,
+    result: Path | None,
+    protocol: str | None,
 ) -> None:
     """Draw the rows of a dataset with their intervals into PICTURE (.svg, .png or .pdf)."""
     if result is not None:
+        _refuse("with --curves, which draws a single result", results=results, dataset=dataset)
         _plot_curves(picture, result, protocol)
         return
+    _refuse("without --curves, since rows are always those of the ranking", protocol=protocol)
+    dataset = dataset or _DATASET
     from ..forest import draw_forest
     from ..leaderboard import RANKING, estimates_of, read_rows
 
-    rows = [row for row in read_rows(results) if row.dataset == dataset]
+    rows = [row for row in read_rows(results or _RESULTS) if row.dataset == dataset]
     axis = f"R2 on {RANKING}, 95% jackknife-t interval over passages"
     draw_forest(picture, estimates_of(rows), axis, dataset)
     click.echo(picture)
+
+
+def _refuse(where: str, **options: object) -> None:
+    """Refuse options that have nothing to do."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"--{name} {value} has nothing to do {where}. Leave it out.")
 
 
 def _plot_curves(picture: Path, result: Path, protocol: str | None) -> None:
