@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,12 @@ def test_the_picture_has_two_lines_and_a_dot_per_model_and_a_name_per_fold(tmp_p
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model has a curve"):
         draw_curves(tmp_path / "curves.svg", [], "a run")
+
+
+def test_no_two_folds_share_a_colour(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "many.svg"
+    draw_curves(path, [Curve(f"f{k}", 0, CURVES[0].epochs) for k in range(14)], "a run")
+    # Marks of the axes are black, and the grid is grey.
+    drawn = set(re.findall(r"fill: none; stroke: (#\w{6})", path.read_text()))
+    assert len(drawn - {"#000000", "#dddddd"}) == 14

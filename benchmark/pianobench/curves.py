@@ -84,7 +84,8 @@ def read_curves(path: Path) -> list[Curve]:
 def draw_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
     """Draw loss and validation R2 against epochs, a line per model and a colour per fold.
 
-    A dot marks the epoch that was kept. The same curves give the same bytes.
+    Up to six folds have colours that are far apart; more of them share out a colour map. A dot
+    marks the epoch that was kept. The same curves give the same bytes.
 
     Parameters
     ----------
@@ -104,9 +105,10 @@ def draw_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
         raise UsageError(f"There is nothing to draw in {path.name!r}: no model has a curve.")
     folds = list(dict.fromkeys(curve.fold for curve in curves))
     with picture(path, width=7.0, height=3.2) as figure:
+        colours = dict(zip(folds, _colours(len(folds)), strict=True))
         losses, scores = figure.subplots(1, 2)
         for curve in curves:
-            colour = _COLOURS[folds.index(curve.fold) % len(_COLOURS)]
+            colour = colours[curve.fold]
             named = curve.fold if curve.seed == min(c.seed for c in curves) else None
             epochs = range(1, len(curve.epochs) + 1)
             style = {"color": colour, "linewidth": 1.0}
@@ -125,3 +127,13 @@ def draw_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
         losses.set_title(title, loc="left")
+
+
+def _colours(folds: int) -> Sequence[str]:
+    """Choose a colour per fold, none of them twice."""
+    if folds <= len(_COLOURS):
+        return _COLOURS[:folds]
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colour) for colour in colormaps["turbo"](np.linspace(0, 1, folds))]
