@@ -30,8 +30,9 @@ __all__ = ["Batch", "Batches", "Epoch", "Task", "alone", "descend", "descend_for
 
 # torch's default generator and number of threads belong to the process, not to a training.
 _TRAINING = threading.RLock()
-# Clips of one passage that stay together when pairs are compared: each batch of 64 then holds 96
-# pairs or more however many passages there are, and the music of 16 places.
+# Clips of one passage that stay together when pairs are compared. Where every run has four, a
+# batch of 64 holds the music of 16 places and 96 pairs or more, however many passages there are.
+# What four leaves over of a passage is a shorter run, with fewer pairs; a single clip has none.
 _TOGETHER = 4
 
 
