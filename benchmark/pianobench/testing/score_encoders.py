@@ -17,6 +17,8 @@ from .checks import require, require_equal
 from .music import write_music, write_notes_of
 from .scores import write_score
 
+_ROUNDING = 1e-5
+
 
 @contextmanager
 def _clip(encoder: ScoreEncoder, *, name: str = "clip", notes: int | None = None) -> Iterator[Clip]:
@@ -66,15 +68,15 @@ def numbers_the_units_of_each_level(encoder: ScoreEncoder) -> None:
 
 
 def gives_the_same_every_time(encoder: ScoreEncoder) -> None:
-    """Bit for bit."""
+    """Within rounding: the last bits of a network may depend on where its memory lies."""
     one, other = _encode(encoder), _encode(encoder)
-    require_equal("Music encoded twice", one.values, other.values)
+    require_equal("Music encoded twice", one.values, other.values, _ROUNDING)
 
 
 def depends_on_the_files_alone(encoder: ScoreEncoder) -> None:
     """Neither the clip's id nor the name of its file matters."""
     one, other = _encode(encoder), _encode(encoder, name="renamed_8bars_3_01")
-    require_equal("Music under two names", one.values, other.values)
+    require_equal("Music under two names", one.values, other.values, _ROUNDING)
 
 
 def encodes_a_single_note(encoder: ScoreEncoder) -> None:
