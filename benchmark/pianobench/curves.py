@@ -15,7 +15,7 @@ import numpy as np
 
 from .descent import Epoch
 from .errors import ResultError, UsageError
-from .picture import picture
+from .picture import picture, quieten
 
 __all__ = ["Curve", "curves_name", "draw_curves", "read_curves", "write_curves"]
 
@@ -123,9 +123,7 @@ def draw_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
         scores.legend(title="fold", frameon=False, fontsize=7, title_fontsize=7, loc="lower right")
         for axes in (losses, scores):
             axes.set_xlabel("epoch")
-            axes.grid(color="#dddddd", linewidth=0.6)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            quieten(axes, grid="both", hidden=["top", "right"])
         losses.set_title(title, loc="left")
 
 

@@ -6,7 +6,8 @@ Both travel to worker processes; features go by reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,12 +191,8 @@ def _fit(material: Material, member: Member) -> Fitted:
             "and another merge."
         )
     y, groups = material.y[fold.train], member.groups[fold.train]
-    try:
+    with _naming(head, member, x):
         predictor = head.fit(x[fold.train], y, groups, member.seed, weight)
-    except PianobenchError:
-        raise
-    except Exception as error:
-        raise _broken(head, member, x, error) from error
     return Fitted(predictor.predict(x[fold.test]), getattr(predictor, "selected", {}))
 
 
@@ -208,15 +205,11 @@ def _fit_pairs(
 ) -> Fitted:
     """Fit by how clips compare, added up over layers."""
     fold = member.fold
-    try:
+    with _naming(head, member, x):
         pairs = x.pairs(head, fold)
         groups = member.groups[fold.train]
         predictor = head.fit_pairs(pairs, material.y[fold.train], groups, weight)
         return Fitted(predictor.predict_pairs(pairs.across), predictor.selected)
-    except (PianobenchError, OSError):
-        raise
-    except Exception as error:
-        raise _broken(head, member, x, error) from error
 
 
 def _fit_network(
@@ -228,17 +221,24 @@ def _fit_network(
 ) -> Fitted:
     """Fit by gradient, and keep the network where that is asked for."""
     fold = member.fold
-    try:
+    with _naming(head, member, x):
         network = _train(head, x, material, member, weight)
         predicted = network.predict(x[fold.test])
-    except PianobenchError:
-        raise
-    except Exception as error:
-        raise _broken(head, member, x, error) from error
     if material.models is not None:
         folder = material.models / member.protocol
         save_network(folder, fold.name, member.seed, head, network, x)
     return Fitted(predicted, network.selected, network.curve)
+
+
+@contextmanager
+def _naming(head: Head, member: Member, x: Features) -> Iterator[None]:
+    """Name the model in what a plugin raises; the harness's own errors and the disk's pass."""
+    try:
+        yield
+    except (PianobenchError, OSError):
+        raise
+    except Exception as error:
+        raise _broken(head, member, x, error) from error
 
 
 def _broken(head: Head, member: Member, x: Features, error: Exception) -> PluginError:

@@ -12,7 +12,7 @@ from .errors import DependencyError, UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "draw_rows", "picture"]
+__all__ = ["SUFFIXES", "draw_rows", "picture", "quieten"]
 
 # A date in the file would make two equal pictures differ.
 _NO_DATE: dict[str, dict[str, None]] = {
@@ -62,6 +62,13 @@ def picture(path: Path, *, width: float, height: float) -> Iterator[Figure]:
             ) from error
 
 
+def quieten(axes: Any, grid: str, hidden: list[str]) -> None:
+    """Draw a faint grid along an axis ("x", "y" or "both") behind the data, and hide some sides."""
+    axes.grid(axis=grid, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[hidden].set_visible(False)
+
+
 @contextmanager
 def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[Any]:
     """Give axes with one labelled row per line, to be drawn into; write them when the block ends.
@@ -89,9 +96,7 @@ def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[
         axes = figure.subplots()
         yield axes
         axes.set_yticks(range(len(labels), 0, -1), labels)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "left"]].set_visible(False)
+        quieten(axes, grid="x", hidden=["top", "right", "left"])
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(axis)
         axes.set_title(title, loc="left")
