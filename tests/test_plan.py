@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pianobench.config import RunConfig
+from pianobench.config import RunConfig, set_option
 from pianobench.errors import UnknownNameError, UsageError
-from pianobench.plan import plan_run
+from pianobench.plan import plan_run, spelled
 from pianobench.plugins import Registry
 from pianobench.policy import Policy
 
@@ -101,3 +101,67 @@ def test_layers_are_counted_on_the_model_that_was_asked_for() -> None:
 def test_only_encoders_with_weights_can_be_untrained() -> None:
     with pytest.raises(UnknownNameError, match="no option of encoder 'mel' named 'weights'"):
         plan_run(asked(encoder={"name": "mel", "weights": "random"}), Registry())
+
+
+def test_several_renderers_are_one_configuration_in_any_order_and_spelling() -> None:
+    registry = Registry()
+    listed = plan_run(asked(encoder="mel", renderer="tone:0.9, tone"), registry)
+    tables = [{"name": "tone"}, {"name": "tone", "brightness": 0.9}]
+    assert plan_run(asked(encoder="mel", renderer=tables), registry).config == listed.config
+    assert [renderer.options["brightness"] for renderer in listed.renderers] == [0.6, 0.9]
+    again = plan_run(RunConfig.model_validate_json(listed.config.canonical()), registry)
+    assert again.config.digest == listed.config.digest
+    assert "test_renderer" not in listed.config.canonical()
+    assert [part for part in listed.config.parts if "renderer" in part] == [
+        "renderer 1",
+        "renderer 2",
+    ]
+
+
+def test_one_renderer_keeps_the_configuration_that_it_always_had() -> None:
+    registry = Registry()
+    plain = plan_run(asked(encoder="mel", renderer="tone"), registry)
+    for more in (
+        {"renderer": ["tone"]},
+        {"renderer": "tone", "test_renderer": "tone:0.6"},
+        {"test_renderer": ["tone"]},
+    ):
+        assert plan_run(asked(encoder="mel", **more), registry).config.canonical() == (
+            plain.config.canonical()
+        )
+    dumped = plain.config.model_dump(mode="json")
+    assert dumped["renderer"] == {"name": "tone", "options": plain.renderers[0].options}
+    assert list(plain.config.parts) == ["dataset", "encoder", "renderer", "pooling", "head"]
+
+
+def test_the_default_renderer_may_be_tested_on_another() -> None:
+    plan = plan_run(asked(encoder="mel", test_renderer="tone:0.9"), Registry())
+    assert [spelled(renderer) for renderer in plan.heard] == ["tone:0.6", "tone:0.9"]
+    alone = plan.by_renderer()
+    for one, name in zip(alone, ("tone:0.6", "tone:0.9"), strict=True):
+        expected = plan_run(asked(encoder="mel", renderer=name), Registry())
+        assert one.config == expected.config
+        assert one.renderer == expected.renderer
+    with pytest.raises(UsageError, match=r"one renderer, and 2 are named: tone:0.6, tone:0.9"):
+        assert plan.renderer
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"renderer": "tone,tone:0.6"}, "--renderer names tone:0.6 more than once"),
+        ({"test_renderer": "tone,tone"}, "--test-renderer names tone:0.6 more than once"),
+        ({"encoder": "midi-stats", "test_renderer": "tone"}, "--test-renderer has nothing to do"),
+        ({"encoder": "midi-stats", "renderer": "tone,tone:0"}, "--renderer has nothing to do"),
+        ({"renderer": []}, "sets renderer to .*name at least one"),
+    ],
+)
+def test_renderers_that_cannot_be_listed_so_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plan_run(asked(**{"encoder": "mel", **given}), Registry())
+
+
+@pytest.mark.parametrize("named", ["tone,tone:0.9", ["tone", "tone:0.9"]])
+def test_an_option_of_one_of_several_renderers_is_refused(named: Any) -> None:
+    with pytest.raises(UsageError, match=r"names several renderers\. Give each"):
+        set_option({"renderer": named}, "renderer.gain_db", 1, "--set renderer.gain_db=1")

@@ -54,6 +54,7 @@ def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
     on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS}
     here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
+    here |= {*INSTRUMENT_COMMANDS}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
@@ -95,6 +96,10 @@ PUBLISHED_COMMANDS = [
 TRAINING_COMMANDS = [
     "bench run --dataset demo --encoder midi-stats --head mlp --loss ccc --keep-models",
     "bench plot curves.svg --curves results/NAME",
+]
+INSTRUMENT_COMMANDS = [
+    "bench run --dataset demo --encoder mel --renderer tone:0.2,tone:0.6",
+    "bench run --dataset demo --encoder mel --renderer tone:0.2,tone:0.6 --test-renderer tone:0.9",
 ]
 STUDY_COMMANDS = [
     "bench study published-split --encoder midi-stats --head kernel-ridge",
@@ -149,6 +154,16 @@ def test_the_commands_and_the_program_on_training_run(
     (program,) = blocks(ROOT / "docs" / "training.md", "python")
     exec(program, names)
     assert names["labels"].shape == (2, len(stored["data"]["dimensions"]))
+
+
+@pytest.mark.slow
+def test_the_commands_on_several_instruments_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in INSTRUMENT_COMMANDS:
+        # As JSON, a run adds no baselines, which other tests run.
+        assert type_in(f"{command} --protocols piece --json", monkeypatch) == 0
+    assert len(list(place.glob("results/demo-mel-tone-ridge-*/result.json"))) == 2
 
 
 def test_the_sweeps_of_the_documents_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

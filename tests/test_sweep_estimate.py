@@ -71,4 +71,4 @@ def test_comparisons_of_layers_count_each_layer_and_fold_once(place: Workplace) 
     found = expect(plan, place)
     # Three layers are compared in ranges, over four folds of 90 and 30 clips; 3 is read alone.
     assert found.scratch_bytes == 3 * 4 * 8 * 90 * (90 + 30)
-    assert found.to_encode == ("muq of tone, mean",)
+    assert found.to_encode == ("muq of tone:0.6, mean",)

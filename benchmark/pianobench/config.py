@@ -58,6 +58,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _as_tuple(chosen: Choice | tuple[Choice, ...] | None) -> tuple[Choice, ...]:
+    return () if chosen is None else (chosen,) if isinstance(chosen, Choice) else chosen
+
+
 def _is_raters(value: object) -> bool:
     return value == "raters"
 
@@ -94,8 +98,11 @@ class RunConfig(BaseModel):
 
     dataset: Choice
     encoder: Choice
-    renderer: Choice | None = None
-    """None for encoders that read notes, and for datasets of recorded audio."""
+    renderer: Choice | tuple[Choice, ...] | None = None
+    """None for encoders that read notes, and for datasets of recorded audio. On several, such as
+    ``fluidsynth:fluid-grand,fluidsynth:timgm-grand``, models are fitted together."""
+    test_renderer: Choice | tuple[Choice, ...] | None = Field(None, exclude_if=_is_none)
+    """What clips are predicted from, the mean of several; None for what models are fitted on."""
     pooling: Choice | None = None
     head: Choice | None = None
     layers: str | None = None
@@ -118,6 +125,17 @@ class RunConfig(BaseModel):
     optimism: bool = False
     """Also report what stopping on the scored fold would have claimed."""
 
+    @field_validator("renderer", "test_renderer", mode="before")
+    @classmethod
+    def _from_a_list(cls, given: Any) -> Any:
+        if isinstance(given, str) and "," in given:
+            given = [name.strip() for name in given.split(",")]
+        if isinstance(given, list | tuple):
+            if not given:
+                raise ValueError("name at least one")
+            return given[0] if len(given) == 1 else tuple(given)
+        return given
+
     @field_validator("seeds", "protocols")
     @classmethod
     def _each_once(cls, given: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
@@ -136,6 +154,38 @@ class RunConfig(BaseModel):
         if min(given) < 0:
             raise ValueError("a seed is a whole number from 0")
         return tuple(sorted(given))
+
+    @property
+    def renderers(self) -> tuple[Choice, ...]:
+        """What models are fitted on."""
+        return _as_tuple(self.renderer)
+
+    @property
+    def test_renderers(self) -> tuple[Choice, ...]:
+        """What clips are predicted from."""
+        return _as_tuple(self.test_renderer) or self.renderers
+
+    @property
+    def heard(self) -> tuple[Choice, ...]:
+        """Every renderer, those that are only tested on last."""
+        only_tested = (choice for choice in self.test_renderers if choice not in self.renderers)
+        return (*self.renderers, *only_tested)
+
+    @property
+    def parts(self) -> dict[str, Choice]:
+        """Every component, by what a result calls it; several renderers are numbered."""
+        several = len(self.heard) > 1
+        renderers = {
+            f"renderer {number}" if several else "renderer": choice
+            for number, choice in enumerate(self.heard, start=1)
+        }
+        rest = {"pooling": self.pooling, "head": self.head}
+        return {
+            "dataset": self.dataset,
+            "encoder": self.encoder,
+            **renderers,
+            **{part: choice for part, choice in rest.items() if choice is not None},
+        }
 
     def canonical(self) -> str:
         """Return the configuration as JSON whose text depends on its content only."""
@@ -242,6 +292,11 @@ def set_option(given: dict[str, Any], target: str, value: Any, source: str) -> N
         raise UsageError(
             f"{source} sets {target}, an option of the {part}: name the {part} with --{part} as "
             f"well, such as --{part} {_EXAMPLES[part]}."
+        )
+    if part == "renderer" and ("," in given[part] or isinstance(given[part], list | tuple)):
+        raise UsageError(
+            f"{source} sets {target}, and the run names several renderers. Give each its own after "
+            "a colon, such as tone:0.2,tone:0.8, or as a table of a list in TOML."
         )
     try:
         choice = Choice.model_validate(given[part])

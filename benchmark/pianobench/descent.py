@@ -71,7 +71,10 @@ class Batches(Protocol):
 
 
 class Task(NamedTuple):
-    """Inputs with their labels, shape (clips, dimensions), weights and passages, shape (clips,)."""
+    """Inputs with their labels, shape (clips, dimensions), weights and passages, shape (clips,).
+
+    What is validated on may hold several times as many inputs as labels: renders of the same clips.
+    """
 
     batches: Batches
     y: torch.Tensor
@@ -223,9 +226,10 @@ def _require_finite(head: NetworkHead, epoch: int, loss: float, r2: float | None
 
 
 def _r2(module: Any, validation: Task) -> float:
-    """R2 on the validation part, averaged over the dimensions that vary there."""
+    """R2 of the mean over renders, averaged over the dimensions that vary."""
     y = validation.y
-    residual = (predict(module, validation.batches) - y).double().square().sum(dim=0)
+    predicted = predict(module, validation.batches).reshape(-1, *y.shape).mean(dim=0)
+    residual = (predicted - y).double().square().sum(dim=0)
     spread = (y.double() - y.double().mean(dim=0)).square().sum(dim=0)
     varies = y.amax(dim=0) > y.amin(dim=0)
     return float((1 - residual[varies] / spread[varies]).mean())

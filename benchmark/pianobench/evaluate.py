@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .components import Head
 from .config import Weighting
 from .curves import Curve
+from .ensemble import Ensemble
 from .fitting import Features, Fitted, Material, Member, fit_and_predict
 from .parallel import run_where_it_pays
 from .progress import track
@@ -63,6 +64,7 @@ def evaluate(
     seeds: tuple[int, ...],
     *,
     selection: Selection = "nested",
+    ensemble: Ensemble | None = None,
     weighting: Weighting = "raters",
     models: Path | None = None,
     jobs: int = 1,
@@ -80,6 +82,8 @@ def evaluate(
         A head that is not stochastic is fitted once, with the first.
     selection : {"nested", "test-fold"}
         ``test-fold`` lets a network head stop on the fold that is scored.
+    ensemble : Ensemble, optional
+        Which renders of every clip are fitted and tested on, where `x` holds several.
     weighting : {"raters", "equal"}
         What a clip counts in training: the raters behind its labels, or all the same.
     models : Path, optional
@@ -105,7 +109,9 @@ def evaluate(
         passages, and the corpus does not say them.
     """
     peek = selection == "test-fold"
-    material = Material.of(head, x, corpus, weighting=weighting, peek=peek, models=models)
+    material = Material.of(
+        head, x, corpus, ensemble=ensemble, weighting=weighting, peek=peek, models=models
+    )
     members = members_of(head, corpus, splits, seeds)
     fitted: dict[int, Fitted] = {}
     outcomes = run_where_it_pays(partial(fit_and_predict, material), members, jobs)

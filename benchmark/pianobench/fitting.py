@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .components import Head, NetworkHead, PairwiseHead
 from .config import Weighting
 from .descent import Epoch
+from .ensemble import Ensemble
 from .errors import (
     PianobenchError,
     PluginError,
@@ -32,7 +33,7 @@ from .stored_features import StoredFeatures
 from .training import TrainedNetwork, train_network
 from .values import Corpus, Fold
 
-__all__ = ["Features", "Fitted", "Material", "Member", "fit_and_predict"]
+__all__ = ["Features", "Fitted", "Material", "Member", "fit_and_predict", "fit_and_predict_each"]
 
 Features = NDArray[np.float64] | StoredFeatures | Inputs
 """One vector per clip, as an array or by reference, or inputs of a network that learns more."""
@@ -47,6 +48,8 @@ class Material:
     head : Head
     x : Features
     y : float array, shape (clips, dimensions)
+    ensemble : Ensemble
+        Which rows of `x` are what renders of which clips; one row a clip where there is but one.
     weight : float array, shape (clips,)
         Only the ratios matter.
     passages : str array, shape (clips,), or None
@@ -60,6 +63,7 @@ class Material:
     head: Head
     x: Features
     y: NDArray[np.float64]
+    ensemble: Ensemble
     weight: NDArray[np.float64]
     passages: NDArray[np.str_] | None
     peek: bool = False
@@ -72,6 +76,7 @@ class Material:
         x: Features,
         corpus: Corpus,
         *,
+        ensemble: Ensemble | None = None,
         weighting: Weighting = "raters",
         peek: bool = False,
         models: Path | None = None,
@@ -90,9 +95,10 @@ class Material:
             If the loss needs passages, and the corpus does not say them.
         """
         if isinstance(x, np.ndarray) and not np.isfinite(x).all():
-            clip, feature = np.argwhere(~np.isfinite(x))[0]
+            row, feature = np.argwhere(~np.isfinite(x))[0]
+            clip = corpus.ids[row % len(corpus.clips)]
             raise StatisticsError(
-                f"Feature {feature} of clip {corpus.ids[clip]!r} is {x[clip, feature]}. The "
+                f"Feature {feature} of clip {clip!r} is {x[row, feature]}. The "
                 "encoder must return finite numbers; `bench check` finds what it breaks."
             )
         if peek and not isinstance(head, NetworkHead):
@@ -105,7 +111,8 @@ class Material:
         weight = raters if weighting == "raters" else np.ones_like(raters)
         ordered = isinstance(head, NetworkHead) and head.loss == "rank"
         passages = corpus.group("passage") if ordered else None
-        return cls(head, x, corpus.targets, weight, passages, peek, models)
+        several = ensemble or Ensemble(len(corpus.clips))
+        return cls(head, x, corpus.targets, several, weight, passages, peek, models)
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,25 @@ class Fitted(NamedTuple):
 def fit_and_predict(material: Material, member: Member) -> Fitted:
     """Fit one model on the training part of its fold and predict the other part.
 
+    Of several renders that are tested, the predictions are averaged.
+
+    Raises
+    ------
+    PianobenchError
+        As `fit_and_predict_each`.
+    """
+    fitted = fit_and_predict_each(material, member)
+    return fitted._replace(predicted=fitted.predicted.mean(axis=0))
+
+
+def fit_and_predict_each(material: Material, member: Member) -> Fitted:
+    """Fit one model, and predict every render of the clips that is tested on its own.
+
+    Returns
+    -------
+    Fitted
+        Predictions of shape (renders, test clips, dimensions).
+
     Raises
     ------
     PluginError
@@ -162,53 +188,76 @@ def fit_and_predict(material: Material, member: Member) -> Fitted:
     TrainingError, SplitError
         If a network cannot be trained on the fold, or diverges.
     """
-    test = member.fold.test
     fitted = _fit(material, member)
     predicted = np.asarray(fitted.predicted, dtype=np.float64)
-    expected = (len(test), material.y.shape[1])
+    renders, clips = len(material.ensemble.test), len(member.fold.test)
+    expected = (renders * clips, material.y.shape[1])
     if predicted.shape != expected or not np.isfinite(predicted).all():
         raise StatisticsError(
             f"The head {material.head.name!r} predicted an array of shape {predicted.shape} with "
             f"{int((~np.isfinite(predicted)).sum())} non-finite values in fold "
             f"{member.fold.name!r} (seed {member.seed}); expected {expected}, all finite."
         )
-    return Fitted(predicted, dict(fitted.selected), fitted.curve)
+    by_render = predicted.reshape(renders, clips, material.y.shape[1])
+    return Fitted(by_render, dict(fitted.selected), fitted.curve)
+
+
+class _Part(NamedTuple):
+    """What a model is trained on: rows of features, with what is known of each, first axis rows.
+
+    `fold` holds rows, too: those it is tested on, and those it stops early on if they are given.
+    """
+
+    fold: Fold
+    y: NDArray[np.float64]
+    groups: NDArray[np.str_]
+    weight: NDArray[np.float64]
+    passages: NDArray[np.str_] | None
+
+    @classmethod
+    def of(cls, material: Material, member: Member) -> _Part:
+        """Find the renders of the clips of a fold; a clip's weight is shared by its renders."""
+        fold, ensemble = member.fold, material.ensemble
+        weight = material.weight[fold.train] / material.weight[fold.train].mean()
+        validation = fold.validation
+        return cls(
+            Fold(
+                fold.name,
+                ensemble.rows(ensemble.trained, fold.train),
+                ensemble.rows(ensemble.test, fold.test),
+                None if validation is None else ensemble.rows(ensemble.validated, validation),
+            ),
+            ensemble.repeated(material.y[fold.train]),
+            ensemble.repeated(member.groups[fold.train]),
+            ensemble.repeated(weight) / len(ensemble.train),
+            None if material.passages is None else ensemble.repeated(material.passages[fold.train]),
+        )
 
 
 def _fit(material: Material, member: Member) -> Fitted:
-    head, x, fold = material.head, material.x, member.fold
-    weight = material.weight[fold.train] / material.weight[fold.train].mean()
+    head, x, part = material.head, material.x, _Part.of(material, member)
     if isinstance(head, PairwiseHead) and isinstance(x, StoredFeatures) and x.adds_up:
-        return _fit_pairs(head, x, material, member, weight)
+        return _fit_pairs(head, x, part, member)
     if isinstance(x, StoredFeatures):
         x = x.read()
     if isinstance(head, NetworkHead):
-        return _fit_network(head, x, material, member, weight)
+        return _fit_network(head, x, material, part, member)
     if not isinstance(x, np.ndarray):
         raise UsageError(
             f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
             "is not trained by gradient. Choose a network head such as mlp, or the pooling mean "
             "and another merge."
         )
-    y, groups = material.y[fold.train], member.groups[fold.train]
     with _naming(head, member, x):
-        predictor = head.fit(x[fold.train], y, groups, member.seed, weight)
-    return Fitted(predictor.predict(x[fold.test]), getattr(predictor, "selected", {}))
+        predictor = head.fit(x[part.fold.train], part.y, part.groups, member.seed, part.weight)
+    return Fitted(predictor.predict(x[part.fold.test]), getattr(predictor, "selected", {}))
 
 
-def _fit_pairs(
-    head: PairwiseHead,
-    x: StoredFeatures,
-    material: Material,
-    member: Member,
-    weight: NDArray[np.float64],
-) -> Fitted:
+def _fit_pairs(head: PairwiseHead, x: StoredFeatures, part: _Part, member: Member) -> Fitted:
     """Fit by how clips compare, added up over layers."""
-    fold = member.fold
     with _naming(head, member, x):
-        pairs = x.pairs(head, fold)
-        groups = member.groups[fold.train]
-        predictor = head.fit_pairs(pairs, material.y[fold.train], groups, weight)
+        pairs = x.pairs(head, part.fold)
+        predictor = head.fit_pairs(pairs, part.y, part.groups, part.weight)
         return Fitted(predictor.predict_pairs(pairs.across), predictor.selected)
 
 
@@ -216,14 +265,14 @@ def _fit_network(
     head: NetworkHead,
     x: NDArray[np.float64] | Inputs,
     material: Material,
+    part: _Part,
     member: Member,
-    weight: NDArray[np.float64],
 ) -> Fitted:
     """Fit by gradient, and keep the network where that is asked for."""
     fold = member.fold
     with _naming(head, member, x):
-        network = _train(head, x, material, member, weight)
-        predicted = network.predict(x[fold.test])
+        network = _train(head, x, material, part, member)
+        predicted = network.predict(x[part.fold.test])
     if material.models is not None:
         folder = material.models / member.protocol
         save_network(folder, fold.name, member.seed, head, network, x)
@@ -264,22 +313,24 @@ def _train(
     head: NetworkHead,
     x: NDArray[np.float64] | Inputs,
     material: Material,
+    part: _Part,
     member: Member,
-    weight: NDArray[np.float64],
 ) -> TrainedNetwork:
     """Train a network on the training part of a fold."""
-    train = member.fold.train
     seen = member.fold.test if material.peek else member.fold.validation
+    rows = part.fold.test if material.peek else part.fold.validation
     try:
         return train_network(
             head,
-            x[train],
-            material.y[train],
-            member.groups[train],
+            x[part.fold.train],
+            part.y,
+            part.groups,
             member.seed,
-            weight,
-            passages=None if material.passages is None else material.passages[train],
-            validation=None if seen is None else (x[seen], material.y[seen]),
+            part.weight,
+            passages=part.passages,
+            validation=None if seen is None or rows is None else (x[rows], material.y[seen]),
+            renders=len(material.ensemble.train),
+            validated=len(material.ensemble.validated),
         )
     except (TrainingError, SplitError) as error:
         of = f" of {member.protocol!r}" if member.protocol else ""

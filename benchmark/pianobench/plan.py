@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from .components import (
@@ -25,7 +27,7 @@ from .pooling import create_pooling
 from .result import result_name
 from .split import PROTOCOLS
 
-__all__ = ["Plan", "plan_run"]
+__all__ = ["Plan", "changed_options", "plan_run", "spelled"]
 
 QUICK_PROTOCOLS = ("piece", "unseen", "work")
 SLOW_PROTOCOLS = ("piece",)
@@ -33,16 +35,59 @@ SLOW_PROTOCOLS = ("piece",)
 
 @dataclass(frozen=True)
 class Plan:
-    """A run whose every choice is made: the filled-in configuration and its components."""
+    """A run whose every choice is made: the filled-in configuration and its components.
+
+    `renderers` are what models are fitted on and `test_renderers` what clips are predicted from,
+    each in an order that does not depend on how they were listed; empty for encoders of notes and
+    for recordings.
+    """
 
     config: RunConfig
     dataset: Dataset
     encoder: AudioEncoder | ScoreEncoder
-    renderer: Renderer | None
+    renderers: tuple[Renderer, ...]
+    test_renderers: tuple[Renderer, ...]
     pooling: Pooling
     head: Head
     layers: tuple[int, ...]
     origins: Mapping[str, str]
+
+    @property
+    def heard(self) -> tuple[Renderer, ...]:
+        """Every renderer, those that are only tested on last."""
+        only_tested = (tested for tested in self.test_renderers if tested not in self.renderers)
+        return (*self.renderers, *only_tested)
+
+    @property
+    def renderer(self) -> Renderer | None:
+        """The one renderer; None for encoders of notes and for recordings.
+
+        Raises
+        ------
+        UsageError
+            If there are several, where only one is expected.
+        """
+        if len(self.heard) > 1:
+            names = ", ".join(map(spelled, self.heard))
+            raise UsageError(
+                f"This works with one renderer, and {len(self.heard)} are named: {names}. Name "
+                "one with --renderer."
+            )
+        return self.heard[0] if self.heard else None
+
+    def by_renderer(self) -> tuple[Plan, ...]:
+        """Plan the same for each renderer alone, in the order of `heard`."""
+        if len(self.heard) < 2:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                config=self.config.model_copy(update={"renderer": choice, "test_renderer": None}),
+                renderers=(renderer,),
+                test_renderers=(renderer,),
+            )
+            for choice, renderer in zip(self.config.heard, self.heard, strict=True)
+        )
 
     def policy(self, device: str) -> Policy | None:
         """How waveforms pass the encoder on a device; None for an encoder of notes.
@@ -83,7 +128,7 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     """
     dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
     encoder = _create_encoder(config.encoder, registry)
-    renderer = _create_renderer(config.renderer, dataset, encoder, registry)
+    renderers, test_renderers = _create_renderers(config, dataset, encoder, registry)
     pooled = config.pooling or Choice(name=encoder.default_pooling)
     pooling = create_pooling(registry, pooled.name, pooled.options)
     headed = config.head or Choice(name=encoder.default_head)
@@ -113,7 +158,8 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         | {
             "dataset": _choice(dataset),
             "encoder": _choice(encoder),
-            "renderer": None if renderer is None else _choice(renderer),
+            "renderer": _choices(renderers),
+            "test_renderer": None if test_renderers == renderers else _choices(test_renderers),
             "pooling": Choice(name=pooled.name, options=pooling.options),
             "head": _choice(head),
             "layers": layers,
@@ -121,14 +167,9 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         }
     )
     origins = {
-        kind: registry.find(kind, component.name).origin
-        for kind, component in (
-            ("dataset", dataset),
-            ("encoder", encoder),
-            ("renderer", renderer),
-            ("head", head),
-        )
-        if component is not None
+        part: registry.find(part.partition(" ")[0], choice.name).origin
+        for part, choice in filled.parts.items()
+        if part != "pooling"
     }
     parts = [registry.find("pooling", part).origin for part in pooled.name.split("+")]
     origins["pooling"] = ", ".join(dict.fromkeys(parts))
@@ -136,7 +177,8 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         filled,
         dataset,
         encoder,
-        renderer,
+        renderers,
+        test_renderers,
         pooling,
         head,
         chosen,
@@ -173,23 +215,68 @@ def _create_encoder(choice: Choice, registry: Registry) -> AudioEncoder | ScoreE
     return registry.create(AudioEncoder, "encoder", choice.name, choice.options)
 
 
-def _create_renderer(
-    choice: Choice | None,
-    dataset: Dataset,
-    encoder: AudioEncoder | ScoreEncoder,
-    registry: Registry,
-) -> Renderer | None:
+def _create_renderers(
+    config: RunConfig, dataset: Dataset, encoder: AudioEncoder | ScoreEncoder, registry: Registry
+) -> tuple[tuple[Renderer, ...], tuple[Renderer, ...]]:
+    """Make what models are fitted on, and what clips are predicted from."""
     if isinstance(encoder, AudioEncoder) and not dataset.recorded:
-        choice = choice or Choice(name=dataset.default_renderer)
-        return registry.create(Renderer, "renderer", choice.name, choice.options)
-    if choice is not None:
-        why = (
-            f"the clips of {dataset.name!r} are recordings"
-            if isinstance(encoder, AudioEncoder)
-            else f"the encoder {encoder.name!r} reads notes"
-        )
-        raise UsageError(f"--renderer {choice.name} has nothing to do: {why}. Leave it out.")
-    return None
+        named = config.renderers or (Choice(name=dataset.default_renderer),)
+        renderers = _create_each_once(named, "--renderer", registry)
+        if config.test_renderer is None:
+            return renderers, renderers
+        return renderers, _create_each_once(config.test_renderers, "--test-renderer", registry)
+    for option, given in (
+        ("--renderer", config.renderer),
+        ("--test-renderer", config.test_renderer),
+    ):
+        if given is not None:
+            why = (
+                f"the clips of {dataset.name!r} are recordings"
+                if isinstance(encoder, AudioEncoder)
+                else f"the encoder {encoder.name!r} reads notes"
+            )
+            raise UsageError(f"{option} has nothing to do: {why}. Leave it out.")
+    return (), ()
+
+
+def _create_each_once(
+    named: Sequence[Choice], option: str, registry: Registry
+) -> tuple[Renderer, ...]:
+    """Make renderers, in an order that does not depend on the list."""
+    made = [registry.create(Renderer, "renderer", each.name, each.options) for each in named]
+    made.sort(key=lambda each: (each.name, json.dumps(each.options, sort_keys=True)))
+    for one, other in pairwise(made):
+        if one == other:
+            raise UsageError(f"{option} names {spelled(one)} more than once. Name each once.")
+    return tuple(made)
+
+
+def spelled(component: Component) -> str:
+    """Name a component as a user may type it, and its other options that are not the defaults."""
+    argument = component.argument and getattr(component, component.argument)
+    name = f"{component.name}:{argument}" if argument else component.name
+    changed = changed_options(component).items()
+    others = [f"{option}={value}" for option, value in changed if option != component.argument]
+    return " ".join([name, *others])
+
+
+def changed_options(component: Component) -> dict[str, Any]:
+    """Find the options that are not the component's defaults."""
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in type(component).model_fields.items()
+    }
+    return {
+        name: value
+        for name, value in component.options.items()
+        if getattr(component, name) != defaults[name]
+    }
+
+
+def _choices(components: Sequence[Component]) -> Choice | tuple[Choice, ...] | None:
+    """Choose one as a single component always was, so that its configuration keeps its digest."""
+    chosen = tuple(_choice(component) for component in components)
+    return chosen if len(chosen) > 1 else chosen[0] if chosen else None
 
 
 def _choice(component: Component) -> Choice:

@@ -55,11 +55,11 @@ def rescore(folder: Path, result: Result, dataset: Dataset, corpus: Corpus) -> l
     found += _differences(result.config_digest, config.digest, "config_digest")
     found += _differences(_plain(result.data), _plain(data_record(corpus)), "data")
     found += _differences(sorted(result.protocols), sorted(config.protocols or ()), "protocols")
-    for kind, component in result.components.items():
-        choice = getattr(config, kind, None)
+    for part, component in result.components.items():
+        choice = config.parts.get(part)
         asked = {"name": choice.name, "options": choice.options} if choice else None
         used = {"name": component.name, "options": component.options}
-        found += _differences(used, asked, f"components.{kind}")
+        found += _differences(used, asked, f"components.{part}")
     lines = [f"{folder}: {line}" for line in found]
     for protocol, record in result.protocols.items():
         split = load_split(corpus, protocol, dataset)

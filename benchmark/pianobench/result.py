@@ -121,8 +121,10 @@ class Result(_Record):
 
 def result_name(config: RunConfig) -> str:
     """Name of a run: what was run, and the digest that tells it from its variants."""
-    chosen = (config.dataset, config.encoder, config.renderer, config.head)
-    names = [choice.name.replace("/", "_") for choice in chosen if choice is not None]
+    heard = "+".join(dict.fromkeys(choice.name for choice in config.heard))
+    head = "" if config.head is None else config.head.name
+    chosen = (config.dataset.name, config.encoder.name, heard, head)
+    names = [name.replace("/", "_") for name in chosen if name]
     return "-".join([*names, config.digest[:8]])
 
 

@@ -14,7 +14,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,16 +25,18 @@ from .components import (
     Component,
     Head,
     NetworkHead,
+    Renderer,
     ScoreEncoder,
 )
 from .corpus import load_corpus
 from .curves import curves_name, write_curves
 from .encode import Encoded, encode_corpus
+from .ensemble import Ensemble
 from .errors import PluginError, UsageError
 from .evaluate import OutOfFold, evaluate
 from .frame_encoding import EncodedFrames, encode_frames
 from .parallel import usable_cores
-from .plan import Plan
+from .plan import Plan, changed_options
 from .plugins import Registry
 from .predictions import write_predictions
 from .record import data_record, protocol_record
@@ -98,17 +100,22 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
         with _timed(timings, "load"):
             corpus = load_scorable(plan, workplace)
             evaluated = Evaluated(corpus, data_record(corpus), load_splits(plan, corpus))
+        heard = plan.by_renderer()
         with _timed(timings, "render"):
-            waveforms = render(plan, corpus, workplace)
+            waveforms = [render(alone, corpus, workplace) for alone in heard]
         with _timed(timings, "encode"):
-            encoded = encode(plan, corpus, waveforms, workplace)
+            encoded = [
+                encode(alone, corpus, rendered, workplace)
+                for alone, rendered in zip(heard, waveforms, strict=True)
+            ]
         fit = partial(
             evaluate,
             plan.head,
-            features_of(plan, encoded),
+            features_of(plan, *encoded),
             corpus,
             list(evaluated.splits.values()),
             plan.config.seeds,
+            ensemble=ensemble_of(plan, corpus),
             weighting=plan.config.weighting,
             jobs=workplace.jobs,
         )
@@ -124,7 +131,7 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 ):
                     path = folder / predictions_name(protocol, "test-fold")
                     write_predictions(path, corpus, found)
-        result = record(folder, plan, evaluated, encoded, predicted, timings, workplace)
+        result = record(folder, plan, evaluated, encoded[0], predicted, timings, workplace)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
 
@@ -154,7 +161,10 @@ def record(
     timings: dict[str, float],
     workplace: Workplace,
 ) -> Result:
-    """Score the predictions that lie in a folder, and write the result beside them."""
+    """Score the predictions that lie in a folder, and write the result beside them.
+
+    `encoded` says what the encoder was; any of several renders does.
+    """
     with _timed(timings, "score"):
         protocols = {
             protocol: protocol_record(
@@ -185,7 +195,7 @@ def record(
 def encode_plan(
     plan: Plan, corpus: Corpus, workplace: Workplace
 ) -> tuple[Encoded | EncodedFrames, StoredFeatures | Sequences]:
-    """Make the features that a plan's head is fitted on, as `run` makes them.
+    """Make the features that a plan of one renderer at most is fitted on, as `run` makes them.
 
     Raises
     ------
@@ -268,13 +278,31 @@ def encode(
     return encode_corpus(plan.encoder, corpus, plan.pooling, (), **where)
 
 
-def features_of(plan: Plan, encoded: Encoded | EncodedFrames) -> StoredFeatures | Sequences:
-    """Choose layers of what was encoded, merged as a plan says."""
-    if isinstance(encoded, EncodedFrames):
-        sequences = Sequences(plan.pooling, encoded.paths, plan.config.merge)
+def features_of(plan: Plan, *encoded: Encoded | EncodedFrames) -> StoredFeatures | Sequences:
+    """Choose layers of what was encoded, merged as a plan says; several renders follow each other.
+
+    Renders lie in one store, which knows clips by their content alone.
+    """
+    first = encoded[0]
+    if isinstance(first, EncodedFrames):
+        paths = [path for each in encoded if isinstance(each, EncodedFrames) for path in each.paths]
+        sequences = Sequences(plan.pooling, tuple(paths), plan.config.merge)
         sequences.require_frames()
         return sequences
-    return encoded.reference(plan.layers, plan.config.merge)
+    keys = [key for each in encoded if isinstance(each, Encoded) for key in each.stored.keys]
+    return replace(first.reference(plan.layers, plan.config.merge), keys=tuple(keys))
+
+
+def ensemble_of(plan: Plan, corpus: Corpus) -> Ensemble:
+    """Say which renders a plan's models are fitted and tested on, in the order of `Plan.heard`."""
+    if len(plan.heard) < 2:
+        return Ensemble(len(corpus.clips))
+    numbers = range(len(plan.heard))
+    return Ensemble(
+        len(corpus.clips),
+        tuple(numbers[: len(plan.renderers)]),
+        tuple(number for number in numbers if plan.heard[number] in plan.test_renderers),
+    )
 
 
 def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:
@@ -290,41 +318,25 @@ def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, Componen
     if isinstance(plan.encoder, AudioEncoder):
         facts["encoder"]["sample_rate_hz"] = plan.encoder.sample_rate
         facts["encoder"]["chunk_s"] = plan.encoder.chunk_s
-    if plan.renderer is not None:
-        facts["renderer"] = {"version": plan.renderer.version(), "card": plan.renderer.card}
-    components = {
-        "dataset": plan.dataset,
-        "encoder": plan.encoder,
-        "renderer": plan.renderer,
-        "pooling": plan.pooling,
-        "head": plan.head,
-    }
-    return {
-        kind: ComponentRecord(
-            kind=kind,
+    components: list[Component] = [
+        *(plan.dataset, plan.encoder, *plan.heard),
+        *(plan.pooling, plan.head),
+    ]
+    records = {}
+    for part, component in zip(plan.config.parts, components, strict=True):
+        if isinstance(component, Renderer):
+            facts[part] = {"version": component.version(), "card": component.card}
+        records[part] = ComponentRecord(
+            kind=component.kind,
             name=component.name,
-            origin=plan.origins.get(kind, ""),
+            origin=plan.origins.get(part, ""),
             options=component.options,
-            changed=_changed(component),
+            changed=changed_options(component),
             licence=component.licence,
             citation=component.citation,
-            facts=facts.get(kind, {}),
+            facts=facts.get(part, {}),
         )
-        for kind, component in components.items()
-        if component is not None
-    }
-
-
-def _changed(component: Component) -> dict[str, Any]:
-    defaults = {
-        name: field.get_default(call_default_factory=True)
-        for name, field in type(component).model_fields.items()
-    }
-    return {
-        name: value
-        for name, value in component.options.items()
-        if getattr(component, name) != defaults[name]
-    }
+    return records
 
 
 @contextmanager

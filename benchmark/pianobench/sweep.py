@@ -38,6 +38,7 @@ from .result import predictions_name, writing
 from .run import (
     Evaluated,
     Workplace,
+    ensemble_of,
     features_of,
     keep_predictions,
     load_scorable,
@@ -236,12 +237,13 @@ def _at_work(
 ) -> Iterator[_AtWork]:
     """Encode what cells read, and list their models."""
     corpus = ground.evaluated.corpus
-    encodings = Encodings([one.cell.plan for one in missing], corpus, workplace)
+    alone = [plan for one in missing for plan in one.cell.plan.by_renderer()]
+    encodings = Encodings(alone, corpus, workplace)
     for one in missing:
         plan = one.cell.plan
         try:
-            encoded, timings = encodings.of(plan)
-            x = features_of(plan, encoded)
+            found = [encodings.of(alone) for alone in plan.by_renderer()]
+            x = features_of(plan, *(each.encoded for each in found))
         except PianobenchError as error:
             failed[plan.name] = error
             continue
@@ -254,6 +256,7 @@ def _at_work(
                     plan.head,
                     x,
                     corpus,
+                    ensemble=ensemble_of(plan, corpus),
                     weighting=plan.config.weighting,
                     peek=selection == "test-fold",
                 ),
@@ -261,7 +264,8 @@ def _at_work(
             )
             for name, (splits, selection) in _evaluations(one, ground).items()
         }
-        yield _AtWork(plan, encoded, timings, batches)
+        timings = {stage: sum(each.timings[stage] for each in found) for stage in found[0].timings}
+        yield _AtWork(plan, found[0].encoded, timings, batches)
 
 
 def _fit(task: tuple[Material, Member]) -> tuple[Fitted, float]:

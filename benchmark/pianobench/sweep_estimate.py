@@ -16,7 +16,7 @@ from .components import PairwiseHead
 from .encode import feature_root
 from .frame_encoding import frame_root
 from .inventory import StoredNamespace, list_namespaces
-from .plan import Plan
+from .plan import Plan, spelled
 from .result import Result
 from .sweep import Ground, Missing
 from .sweep_plan import SweepPlan
@@ -88,9 +88,10 @@ def estimate(
     pooled = list_namespaces(feature_root(cache))
     framed = list_namespaces(frame_root(cache))
     to_encode = {
-        _words(one.cell.plan): None
+        _words(alone): None
         for one in missing
-        if not _holds(framed if one.cell.plan.pooling.learned else pooled, one.cell.plan, clips)
+        for alone in one.cell.plan.by_renderer()
+        if not _holds(framed if alone.pooling.learned else pooled, alone, clips)
     }
     corpus = ground.evaluated.corpus
     named = sum(map(len, corpus.ids)) / clips
@@ -130,9 +131,11 @@ def _scratch_bytes(missing: Sequence[Missing], ground: Ground) -> int:
         if alone or not isinstance(head, PairwiseHead):
             continue
         for member in one.members(ground):
-            train, test = len(member.fold.train), len(member.fold.test)
+            train = len(member.fold.train) * max(1, len(plan.renderers))
+            test = len(member.fold.test) * max(1, len(plan.test_renderers))
             for layer in plan.layers:
-                key = (_words(plan), head.name, layer, member.fold.train.tobytes())
+                heard = tuple(map(_words, plan.by_renderer()))
+                key = (heard, head.name, layer, member.fold.train.tobytes())
                 sizes[key] = len(head.measures) * 8 * train * (train + test)
     return sum(sizes.values())
 
@@ -169,5 +172,5 @@ def _fits(found: StoredNamespace, plan: Plan) -> bool:
 def _words(plan: Plan) -> str:
     config = plan.config
     pooled = f"frames of layers {config.layers}" if plan.pooling.learned else plan.pooling.name
-    renderer = "" if config.renderer is None else f" of {config.renderer.name}"
+    renderer = "" if plan.renderer is None else f" of {spelled(plan.renderer)}"
     return f"{config.encoder.name}{renderer}, {pooled}"

@@ -77,6 +77,8 @@ def train_network(
     *,
     passages: NDArray[np.str_] | None = None,
     validation: tuple[NDArray[np.float64] | Inputs, NDArray[np.float64]] | None = None,
+    renders: int = 1,
+    validated: int = 1,
 ) -> TrainedNetwork:
     """Train a head, with a learned pooling before it where `x` brings one; keep the best epoch.
 
@@ -96,7 +98,13 @@ def train_network(
         Which clips play the same music, for the loss ``rank``; `groups` where it is not given.
     validation : tuple, optional
         Inputs and targets that early stopping looks at, instead of an inner split. Nothing is
-        held out then, and nothing fitted again.
+        held out then, and nothing fitted again. Where there are several times as many inputs as
+        targets, they are renders of the same clips, one after the other; predictions of a clip are
+        averaged.
+    renders : int
+        How many renders of the same clips, one after the other, all arrays hold.
+    validated : int
+        How many of them, the first ones, an inner split validates on, averaged in the same way.
 
     Raises
     ------
@@ -119,7 +127,9 @@ def train_network(
         chosen: dict[str, Any] = {"validation": "given", "validation_units": None}
     else:
         held_out = inner_validation(groups, split_seed)
-        part, seen = whole.where(~held_out), _Part.of(whole.inputs[held_out], y[held_out])
+        clips = int(held_out.sum()) // renders
+        rows = np.flatnonzero(held_out)[: validated * clips]
+        part, seen = whole.where(~held_out), _Part.of(whole.inputs[rows], y[rows[:clips]])
         chosen = {"validation": "inner", "validation_units": len(np.unique(groups[held_out]))}
     trained, curve = _stop_early(head, part, seen, seeds)
     best = max(range(len(curve)), key=lambda epoch: curve[epoch].validation_r2)
@@ -131,7 +141,7 @@ def train_network(
     }
     if head.refit and part is not whole:
         trained = _train_for(head, whole, best + 1, seeds)
-        selected["refit_clips"] = len(y)
+        selected["refit_clips"] = len(y) // renders
     selected |= part.inputs.learned(trained.module)
     return TrainedNetwork(*trained, selected, tuple(curve))
 

@@ -83,6 +83,8 @@ class FluidSynth(Renderer):
         "averaged to mono."
     )
 
+    argument = "instrument"
+
     instrument: Instrument = "fluid-grand"
     """Which piano: Yamaha grand and bright grand of FluidR3, the grand of MuseScore General, or
     grand, bright and electric grand of TimGM6mb."""

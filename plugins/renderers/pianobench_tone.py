@@ -39,6 +39,8 @@ class Tone(Renderer):
         "64), the soft and sostenuto pedals, resonance and hammer noise are missing."
     )
 
+    argument = "brightness"
+
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.6
     """How much of a note struck at full velocity is the bright spectrum; 0 makes all notes dark."""
     gain_db: float = 0.0

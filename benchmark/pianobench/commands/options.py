@@ -55,7 +55,10 @@ def component_options(*, dataset: str, encoder: str) -> Callable[[F], F]:
     options = (
         click.option("--dataset", help=f"Dataset [default: {dataset}]."),
         click.option("--encoder", help=f"Encoder [default: {encoder}]."),
-        click.option("--renderer", help="What turns MIDI into audio [default: the dataset's]."),
+        click.option(
+            "--renderer",
+            help="What turns MIDI into audio; several with commas [default: the dataset's].",
+        ),
         click.option("--layers", help="Such as 9-12, 1,4,9-12, all or last [default: its own]."),
         click.option("--weights", help="pretrained, or random: the same architecture, untrained."),
         click.option(

@@ -29,6 +29,7 @@ __all__ = ["run"]
 @click.command()
 @click.option("--config", type=PATH, help="TOML file of these settings; flags override it.")
 @component_options(dataset="percepiano; demo if nothing is asked for", encoder="mel")
+@click.option("--test-renderer", help="What clips are predicted from [default: --renderer].")
 @click.option("--protocols", help="Comma-separated [default: piece,unseen,work; slow heads: piece]")
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds, averaged.")
 @click.option("--selection", help="nested, or test-fold as in the study (never ranked).")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 _VARYING = (
-    *("encoder", "renderer", "layers", "merge", "pooling", "head"),
+    *("encoder", "renderer", "test_renderer", "layers", "merge", "pooling", "head"),
     *("weighting", "precision", "seeds"),
 )
 
@@ -29,7 +29,8 @@ _VARYING = (
 @click.argument("grids", nargs=-1, metavar="[GRID]...")
 @click.option("--dataset", help="Dataset [default: the grid's, or percepiano].")
 @click.option("--encoder", multiple=True, help="Encoder; repeat to vary it, as all below.")
-@click.option("--renderer", multiple=True, help="What turns MIDI into audio.")
+@click.option("--renderer", multiple=True, help="What turns MIDI into audio; several with commas.")
+@click.option("--test-renderer", multiple=True, help="What clips are predicted from.")
 @click.option("--layers", multiple=True, help="Such as 9-12, 1,4,9-12, all or last.")
 @click.option("--weights", multiple=True, help="pretrained, or random.")
 @click.option("--merge", multiple=True, help="How layers become one vector.")

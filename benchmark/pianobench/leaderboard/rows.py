@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ..config import Choice
 from ..forest import Estimate
 from ..result import ProtocolRecord, Result, list_results, read_result
 
@@ -147,10 +148,11 @@ def interval_bounds(record: ProtocolRecord | None, scope: str, method: str) -> B
 def _options(result: Result) -> tuple[str, ...]:
     """List what tells the row from one of the same names: options that are not the defaults."""
     changed = [
-        f"{kind}.{option}={value}"
-        for kind, component in result.components.items()
+        f"{part}.{option}={value}"
+        for part, component in result.components.items()
         for option, value in component.changed.items()
-        if (kind, option) != ("renderer", "instrument")
+        # The input says the instrument, and all that tells several renderers apart.
+        if (part, option) != ("renderer", "instrument") and not part.startswith("renderer ")
     ]
     config = result.config
     if config.merge != "concat":
@@ -168,9 +170,35 @@ def _options(result: Result) -> tuple[str, ...]:
 
 
 def _renderer(result: Result) -> str:
-    choice = result.config.renderer
-    if choice is None:
+    config = result.config
+    if not config.heard:
         hears = "sample_rate_hz" in result.components["encoder"].facts
         return "recordings" if hears else "notes"
+    if len(config.heard) == 1:
+        return _instrument(config.heard[0])
+    fitted_on = _instruments(result, config.renderers)
+    if config.test_renderer is None:
+        return fitted_on
+    return f"{fitted_on}, tested on {_instruments(result, config.test_renderers)}"
+
+
+def _instrument(choice: Choice) -> str:
     instrument = choice.options.get("instrument")
     return f"{choice.name} {instrument}" if instrument else choice.name
+
+
+def _instruments(result: Result, choices: Iterable[Choice]) -> str:
+    """Name several renderers, each with its options that are not the defaults."""
+    changed = {
+        part: [
+            f"{option}={value}"
+            for option, value in result.components[part].changed.items()
+            if option != "instrument"
+        ]
+        for part, choice in result.config.parts.items()
+        if choice in choices
+    }
+    return " + ".join(
+        " ".join([_instrument(result.config.parts[part]), *options])
+        for part, options in changed.items()
+    )
