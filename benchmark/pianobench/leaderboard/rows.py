@@ -16,6 +16,7 @@ __all__ = [
     "RANKING",
     "Bounds",
     "Row",
+    "absent_baselines",
     "estimates_of",
     "interval_bounds",
     "rank_rows",
@@ -117,6 +118,12 @@ def rank_rows(rows: Iterable[Row]) -> list[Row]:
         return (not row.ranked, -row.r2[RANKING] if row.ranked else 0.0, row.name)
 
     return sorted(rows, key=key)
+
+
+def absent_baselines(rows: Iterable[Row]) -> list[str]:
+    """Name the compulsory rows that a table lacks."""
+    held = {(row.encoder, row.head) for row in rows}
+    return [f"{encoder} with {head}" for encoder, head in BASELINES if (encoder, head) not in held]
 
 
 def estimates_of(rows: Iterable[Row]) -> list[Estimate]:

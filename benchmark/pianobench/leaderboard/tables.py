@@ -1,19 +1,16 @@
-"""Rows to tables: for the terminal, for the repository's page, and as CSV."""
+"""Rows of a folder of results as a table for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ResultError
-from .reported import Reported, read_reported
-from .rows import BASELINES, RANKING, Bounds, Row, rank_rows, read_rows
+from .rows import RANKING, Bounds, Row, rank_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["absent_baselines", "results_frame", "terminal_table", "write_leaderboard"]
+__all__ = ["results_frame", "terminal_table"]
 
 _METRICS = {
     "r2_human": "human takes",
@@ -22,23 +19,6 @@ _METRICS = {
     "spearman": "Spearman",
 }
 _PROTOCOLS = ("unseen", "work", "performer", "excerpt", "random")
-
-_NOTES = f"""\
-R2 is pooled over out-of-fold predictions, its denominator the squared deviation from the grand
-mean of the labels, and averaged uniformly over dimensions. Rows are ordered by R2 on `{RANKING}`,
-where music that shares notes is kept on one side of every fold. The order says less than the
-intervals: `bench compare` tells which rows can be told apart.
-
-- First interval: 95% jackknife-t over passages, for new music by these performers. *New
-  performers*: the two-way one over passages and performers.
-- *Of ceiling*: share of the R2 that the reliability of the labels allows.
-- *Human takes*: without machine renditions. *Within passage*: labels and predictions centred by
-  passage, so that knowing the music is worth nothing. *Pairs*: share of pairs of takes of one
-  passage put in the right order.
-- `unseen`: passage and performer both new. `work`: leave one work out, a stress test on a few
-  works, without an interval. Protocols that share music between training and test are shown for
-  comparison only, and never rank a row.
-"""
 
 
 def results_frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -76,88 +56,6 @@ def results_frame(rows: Sequence[Row]) -> pd.DataFrame:
 def terminal_table(rows: Sequence[Row]) -> str:
     """Lay out the rows of one dataset for a terminal."""
     return _layout(results_frame(rows).drop(columns=["seeds", "result", "layers"]), "simple")
-
-
-def write_leaderboard(folder: Path) -> list[Path]:
-    """Write ``README.md`` and one CSV per dataset from ``results/`` and ``reported.json``.
-
-    The same inputs give the same bytes.
-
-    Parameters
-    ----------
-    folder : Path
-        The leaderboard's folder.
-
-    Returns
-    -------
-    list of Path
-        The files written.
-    """
-    if not (folder / "results").is_dir():
-        raise ResultError(f"There is no leaderboard at {folder}: it has no folder results/.")
-    rows = read_rows(folder / "results")
-    reported = read_reported(folder / "reported.json")
-    parts = ["# Leaderboard", "", "Written by `bench leaderboard`; do not edit.", "", _NOTES]
-    written = []
-    for dataset in sorted({row.dataset for row in rows} | {r.dataset for r in reported}):
-        parts += [f"## {dataset}", ""]
-        for version, own in _by_version([row for row in rows if row.dataset == dataset]).items():
-            parts += [f"Version {version}, data {own[0].data_digest[:12]}.", ""]
-            frame = results_frame(own)
-            path = folder / f"{dataset}-{version}.csv"
-            frame.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
-            written.append(path)
-            links = frame["result"].map("[files](results/{0})".format)
-            parts += [_layout(frame.assign(result=links), "github"), "", *absent_baselines(own)]
-        parts += _reported_part([r for r in reported if r.dataset == dataset])
-    readme = folder / "README.md"
-    readme.write_text("\n".join(parts), encoding="utf-8")
-    return [readme, *written]
-
-
-def absent_baselines(rows: Sequence[Row]) -> list[str]:
-    """Say which compulsory rows a table lacks, as lines of its page; none if it holds all."""
-    held = {(row.encoder, row.head) for row in rows}
-    absent = [
-        f"{encoder} with {head}" for encoder, head in BASELINES if (encoder, head) not in held
-    ]
-    if not absent:
-        return []
-    return [f"**Baselines that this table lacks: {', '.join(absent)}.**", ""]
-
-
-def _by_version(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Part a dataset's rows; refuse to rank together what was not measured alike."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.version, []).append(row)
-    for version, own in found.items():
-        ranked = [row for row in own if row.ranked]
-        for what in ("data_digest", "split_digest"):
-            strangers = [row for row in ranked if getattr(row, what) != getattr(ranked[0], what)]
-            if strangers:
-                raise ResultError(
-                    f"{ranked[0].name} and {strangers[0].name} cannot be ranked together: both are "
-                    f"of version {version}, but their {what} differs. Run one of them again."
-                )
-    return dict(sorted(found.items()))
-
-
-def _reported_part(reported: Sequence[Reported]) -> list[str]:
-    if not reported:
-        return []
-    import pandas as pd
-
-    table = pd.DataFrame([r.model_dump() for r in reported]).drop(columns=["dataset", "study"])
-    return [
-        "### Reported elsewhere",
-        "",
-        "Copied from their sources. No predictions were published, so nothing here could be "
-        "recomputed and nothing is ranked.",
-        "",
-        _layout(table, "github"),
-        "",
-    ]
 
 
 def _ends(scope: str, bounds: Bounds | None) -> dict[str, float | None]:

@@ -21,9 +21,10 @@ from ..metrics import FloatArray, LabelArray
 from .significance import ROUNDING, passage_losses, sign_flips
 from .sums import check_level
 
-__all__ = ["RankIntervals", "best_p_values", "rank_intervals"]
+__all__ = ["RankIntervals", "best_p_values", "may_be_best", "rank_intervals"]
 
 TIE = 1e-6
+_CHUNK = 1_000
 
 
 class RankIntervals(NamedTuple):
@@ -123,3 +124,66 @@ def best_p_values(
         extreme = np.count_nonzero(largest >= np.float32(observed - ROUNDING * abs(observed)))
         p_values[model] = (extreme + 1) / (flips + 1)
     return p_values
+
+
+def may_be_best(
+    losses: FloatArray, signs: NDArray[np.float32], alpha: float = 0.05
+) -> NDArray[np.bool_]:
+    """Tell which models may be the best: those with `best_p_values` above a level.
+
+    It stops counting flips of a model as soon as they decide, and counts none where Hoeffding's
+    bound on a sum of signs does, ``P(T* >= t) <= exp(-t^2 / 2)``; so thousands of models take
+    seconds.
+
+    Parameters
+    ----------
+    losses : np.ndarray [shape=(passage, model)]
+        See `pianobench.statistics.significance.passage_losses`, averaged over dimensions.
+    signs : np.ndarray [shape=(flip, passage)]
+        See `pianobench.statistics.significance.sign_flips`.
+    alpha : float in (0, 1)
+
+    Returns
+    -------
+    np.ndarray of bool [shape=(model,)]
+
+    References
+    ----------
+    Hoeffding (1963), Journal of the American Statistical Association 58, 13-30.
+    doi:10.1080/01621459.1963.10500830
+    """
+    models = losses.shape[1]
+    # p = (extreme + 1) / (flips + 1) is above alpha from this number of extreme flips on.
+    needed = int(np.floor(alpha * (len(signs) + 1)))
+    found = np.ones(models, dtype=np.bool_)
+    for model in range(models):
+        leads = losses[:, [model]] - losses
+        scale = np.sqrt((leads**2).sum(axis=0))
+        differ = scale > 0
+        if not differ.any():
+            continue
+        standard = leads[:, differ] / scale[differ]
+        observed = standard.sum(axis=0).max()
+        expected = len(signs) * standard.shape[1] * np.exp(-(max(observed, 0.0) ** 2) / 2)
+        # Half of the number needed is ten standard deviations away from it.
+        found[model] = expected > needed / 2 and _reaches(
+            standard.astype(np.float32),
+            signs,
+            np.float32(observed - ROUNDING * abs(observed)),
+            needed,
+        )
+    return found
+
+
+def _reaches(
+    standard: NDArray[np.float32], signs: NDArray[np.float32], bar: np.float32, needed: int
+) -> bool:
+    """Tell whether so many flips have a largest lead that reaches the bar."""
+    extreme = 0
+    for start in range(0, len(signs), _CHUNK):
+        largest = (signs[start : start + _CHUNK] @ standard).max(axis=1)
+        extreme += int(np.count_nonzero(largest >= bar))
+        left = len(signs) - start - len(largest)
+        if extreme >= needed or extreme + left < needed:
+            break
+    return extreme >= needed
