@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Head, NetworkHead, PairwiseHead
+from .components import Head, NetworkHead, PairwiseHead, Predictor
 from .config import Weighting
 from .descent import Epoch
 from .ensemble import Ensemble
@@ -33,8 +33,18 @@ from .stored_features import StoredFeatures
 from .training import TrainedNetwork, train_network
 from .values import Corpus, Fold
 
-__all__ = ["Features", "Fitted", "Material", "Member", "fit_and_predict", "fit_and_predict_each"]
+__all__ = [
+    "Features",
+    "Fitted",
+    "Material",
+    "Member",
+    "Model",
+    "fit_and_predict",
+    "fit_and_predict_each",
+    "fit_predictor",
+]
 
+Model = Predictor | TrainedNetwork
 Features = NDArray[np.float64] | StoredFeatures | Inputs
 """One vector per clip, as an array or by reference, or inputs of a network that learns more."""
 
@@ -202,6 +212,24 @@ def fit_and_predict_each(material: Material, member: Member) -> Fitted:
     return Fitted(by_render, dict(fitted.selected), fitted.curve)
 
 
+def fit_predictor(material: Material, member: Member) -> Model:
+    """Fit one model on the training part of its fold, by the vectors of its clips.
+
+    Several layers are put side by side also for a `PairwiseHead`, whose predictions by pairs are
+    the same within rounding: what is returned predicts any clips.
+
+    Raises
+    ------
+    PluginError, UsageError, TrainingError, SplitError
+        As `fit_and_predict_each`.
+    """
+    head, x, part = material.head, _read(material.x), _Part.of(material, member)
+    if isinstance(head, NetworkHead):
+        with _naming(head, member, x):
+            return _train(head, x, material, part, member)
+    return _fit_vectors(head, _require_vectors(head, x), part, member)
+
+
 class _Part(NamedTuple):
     """What a model is trained on: rows of features, with what is known of each, first axis rows.
 
@@ -238,19 +266,31 @@ def _fit(material: Material, member: Member) -> Fitted:
     head, x, part = material.head, material.x, _Part.of(material, member)
     if isinstance(head, PairwiseHead) and isinstance(x, StoredFeatures) and x.adds_up:
         return _fit_pairs(head, x, part, member)
-    if isinstance(x, StoredFeatures):
-        x = x.read()
+    x = _read(x)
     if isinstance(head, NetworkHead):
         return _fit_network(head, x, material, part, member)
+    vectors = _require_vectors(head, x)
+    predictor = _fit_vectors(head, vectors, part, member)
+    return Fitted(predictor.predict(vectors[part.fold.test]), getattr(predictor, "selected", {}))
+
+
+def _read(x: Features) -> NDArray[np.float64] | Inputs:
+    return x.read() if isinstance(x, StoredFeatures) else x
+
+
+def _require_vectors(head: Head, x: NDArray[np.float64] | Inputs) -> NDArray[np.float64]:
     if not isinstance(x, np.ndarray):
         raise UsageError(
             f"A pooling or weights of layers are learned with the head, and the head {head.name!r} "
             "is not trained by gradient. Choose a network head such as mlp, or the pooling mean "
             "and another merge."
         )
+    return x
+
+
+def _fit_vectors(head: Head, x: NDArray[np.float64], part: _Part, member: Member) -> Predictor:
     with _naming(head, member, x):
-        predictor = head.fit(x[part.fold.train], part.y, part.groups, member.seed, part.weight)
-    return Fitted(predictor.predict(x[part.fold.test]), getattr(predictor, "selected", {}))
+        return head.fit(x[part.fold.train], part.y, part.groups, member.seed, part.weight)
 
 
 def _fit_pairs(head: PairwiseHead, x: StoredFeatures, part: _Part, member: Member) -> Fitted:

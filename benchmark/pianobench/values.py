@@ -95,6 +95,7 @@ class Corpus:
         The dataset and the revision or variant of it.
     clips : tuple of Clip
     dimensions : tuple of Dimension
+        Empty where nothing is labelled.
     targets : float array, shape (clips, dimensions)
         In [0, 1] by convention.
     groups : mapping of str to tuple of str
@@ -124,11 +125,8 @@ class Corpus:
 
     def __post_init__(self) -> None:
         where = f"dataset {self.name!r}"
-        if not self.clips or not self.dimensions:
-            raise DataError(
-                f"{where} is empty: {len(self.clips)} clips, {len(self.dimensions)} dimensions. "
-                "Check the data root."
-            )
+        if not self.clips:
+            raise DataError(f"{where} is empty: 0 clips. Check the data root.")
         ids = [clip.id for clip in self.clips]
         if len(set(ids)) != len(ids):
             twice = next(i for i in ids if ids.count(i) > 1)
