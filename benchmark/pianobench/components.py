@@ -281,6 +281,10 @@ class Head(Component):
     """True where the seed changes the fit; other heads are fitted once whatever the seeds."""
     slow: ClassVar[bool] = False
     """True where a fit takes more than seconds; then only the ranking protocol runs by default."""
+    predictor: ClassVar[type[Predictor] | None] = None
+    """The dataclass that `fit` returns, where its fields are arrays, what JSON holds, or such
+    dataclasses: `bench fit` keeps it in files that hold no code. None where it cannot be kept;
+    networks are kept without it."""
 
     def fit(
         self,

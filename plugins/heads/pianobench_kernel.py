@@ -97,6 +97,7 @@ class KernelRidge(PairwiseHead):
     name: ClassVar[str] = "kernel-ridge"
     licence: ClassVar[str] = "MIT"
     citation: ClassVar[str] = "Saunders, Gammerman, Vovk 1998"
+    predictor: ClassVar[type[KernelPredictor]] = KernelPredictor
     kernel: Literal["auto", "laplacian", "rbf"] = "auto"
     """Shape of the similarity; auto chooses inside the training part."""
     bandwidths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (1.0, 2.0)

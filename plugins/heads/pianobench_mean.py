@@ -29,6 +29,7 @@ class Mean(Head):
 
     name: ClassVar[str] = "mean"
     licence: ClassVar[str] = "MIT"
+    predictor: ClassVar[type[ConstantPredictor]] = ConstantPredictor
 
     def fit(
         self,

@@ -79,6 +79,7 @@ class Ridge(PairwiseHead):
     name: ClassVar[str] = "ridge"
     licence: ClassVar[str] = "MIT"
     citation: ClassVar[str] = "Hoerl, Kennard 1970, doi:10.1080/00401706.1970.10488634"
+    predictor: ClassVar[type[LinearPredictor]] = LinearPredictor
     penalties: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = tuple(
         float(f"{penalty:.3g}") for penalty in np.geomspace(1e-3, 1e3, 20)
     )

@@ -8,7 +8,7 @@ https://doi.org/10.1007/s10994-006-6226-1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -21,17 +21,66 @@ from pianobench import Component, Head, hookimpl
 
 @dataclass(frozen=True)
 class Forest:
-    """Fitted trees; scikit-learn's regressor behind the harness's contract."""
+    """Fitted trees as arrays, the nodes of all trees one after another.
 
-    regressor: Any
-    dimensions: int
+    Attributes
+    ----------
+    roots : int array, shape (trees,)
+        First node of each tree.
+    feature : int array, shape (nodes,)
+        What a node asks about.
+    threshold : float array, shape (nodes,)
+        Clips with a value above it go on to `above`, others to `below`.
+    below, above : int array, shape (nodes,)
+        The next node; a leaf is followed by itself.
+    value : float array, shape (nodes, dimensions)
+    selected : mapping
+    """
+
+    roots: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    below: NDArray[np.int64]
+    above: NDArray[np.int64]
+    value: NDArray[np.float64]
     selected: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, trees: Sequence[Any]) -> Forest:
+        """Join scikit-learn's trees (``sklearn.tree._tree.Tree``)."""
+        sizes = [tree.node_count for tree in trees]
+        roots = np.cumsum([0, *sizes[:-1]])
+        nodes = np.arange(sum(sizes))
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(tree, name) for tree in trees])
+
+        leaf = joined("children_left") < 0
+        shift = np.repeat(roots, sizes)
+        return cls(
+            roots=roots,
+            feature=np.where(leaf, 0, joined("feature")),
+            threshold=joined("threshold"),
+            below=np.where(leaf, nodes, joined("children_left") + shift),
+            above=np.where(leaf, nodes, joined("children_right") + shift),
+            value=joined("value")[:, :, 0],
+        )
+
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict (clips, features) -> (clips, dimensions)."""
-        # scikit-learn drops the axis of a single dimension.
-        predicted: NDArray[np.float64] = self.regressor.predict(x).reshape(-1, self.dimensions)
-        return predicted
+        """Predict (clips, features) -> (clips, dimensions), to the bit as scikit-learn does."""
+        single = x.astype(np.float32)  # the precision in which scikit-learn compares
+        clips = np.arange(len(x))
+        node = np.repeat(self.roots[:, None], len(x), axis=1)
+        while True:
+            high = single[clips, self.feature[node]] > self.threshold[node]
+            following = np.where(high, self.above[node], self.below[node])
+            if np.array_equal(following, node):
+                break
+            node = following
+        total = np.zeros((len(x), self.value.shape[1]))
+        for leaves in node:
+            total += self.value[leaves]
+        return total / len(self.roots)
 
 
 class ExtraTrees(Head):
@@ -42,6 +91,7 @@ class ExtraTrees(Head):
     citation: ClassVar[str] = "Geurts, Ernst, Wehenkel 2006, doi:10.1007/s10994-006-6226-1"
     stochastic: ClassVar[bool] = True
     slow: ClassVar[bool] = True
+    predictor: ClassVar[type[Forest]] = Forest
     n_estimators: PositiveInt = 300
     """Number of trees."""
     min_samples_leaf: PositiveInt = 2
@@ -69,7 +119,8 @@ class ExtraTrees(Head):
         )
         # scikit-learn warns of a column where it expects a single dimension.
         labels = y[:, 0] if y.shape[1] == 1 else y
-        return Forest(regressor.fit(x, labels, sample_weight=sample_weight), y.shape[1])
+        regressor.fit(x, labels, sample_weight=sample_weight)
+        return Forest.of([tree.tree_ for tree in regressor.estimators_])
 
 
 @hookimpl

@@ -45,3 +45,17 @@ def test_a_seed_decides_the_forest(problem):
 def test_a_single_dimension_keeps_its_axis(problem):
     x, y, groups = problem
     assert ExtraTrees(**FEW).fit(x, y[:, :1], groups, 0).predict(x).shape == (80, 1)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_the_arrays_predict_what_scikit_learn_predicts_to_the_bit(problem, dimensions):
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    x, y, groups = problem
+    y = y[:, :dimensions] + 0.1 * x[:, :dimensions]
+    labels = y[:, 0] if dimensions == 1 else y
+    given = {"min_samples_leaf": 2, "max_features": 0.33, "random_state": 3}
+    oracle = ExtraTreesRegressor(20, **given).fit(x, labels)
+    new = np.random.default_rng(1).normal(size=(50, 5))
+    predicted = ExtraTrees(**FEW).fit(x, y, groups, 3).predict(new)
+    np.testing.assert_array_equal(predicted, oracle.predict(new).reshape(50, dimensions))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import Head, NetworkHead, PairwiseHead, Predictor
+from ..predictor_arrays import predictor_from_arrays, predictor_to_arrays
 from ..training import train_network
 from .checks import NotRunError, require, require_equal
 
@@ -164,6 +165,19 @@ def fits_the_same_by_pairs(trial: Trial) -> None:
     require_equal("Fits to features and to pairs", trial.predicted, by_pairs, 1e-9)
 
 
+def can_be_kept(trial: Trial) -> None:
+    """Predict the same bits from its arrays, where it names its `predictor`."""
+    head = trial.head
+    if isinstance(head, NetworkHead):
+        raise NotRunError("Networks are kept by their parameters.")
+    if head.predictor is None:
+        raise NotRunError("It names no predictor, so that `bench fit` cannot keep it.")
+    kept = predictor_to_arrays(trial.fitted)
+    read = predictor_from_arrays(head.predictor, kept)
+    again = np.asarray(read.predict(_problem().x_new))
+    require_equal("What was fitted and what was read back", trial.predicted, again)
+
+
 PROMISES = (
     fits_and_predicts,
     predicts_a_single_dimension,
@@ -176,4 +190,5 @@ PROMISES = (
     bears_constant_features,
     leaves_its_inputs_alone,
     fits_the_same_by_pairs,
+    can_be_kept,
 )
