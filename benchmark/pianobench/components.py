@@ -171,6 +171,9 @@ class AudioEncoder(_Encoder):
     """Shortest waveform it accepts; the harness joins a shorter last chunk to the one before."""
     hop_samples: ClassVar[int] = 1
     """Samples from one frame to the next: chunks are cut at multiples, so that frames meet."""
+    runs_code: ClassVar[bool] = False
+    """True where `argument` names code that is run, such as a module or a Python file: a model that
+    somebody shared is not applied with it before the user has named it."""
     weights_options: ClassVar[tuple[str, ...]] = ()
     """Options that only say which weights are loaded: `weights_digest` stands for them in the
     keys of stored features, so that a moved checkpoint is not encoded again."""

@@ -26,8 +26,9 @@ A message has four parts: what failed, the value seen, where it came from, what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 __all__ = [
     "AudioError",
@@ -52,9 +53,13 @@ __all__ = [
 
 
 class PianobenchError(Exception):
-    """Root of all deliberate errors; `exit_code` is what the command line returns."""
+    """Root of all deliberate errors; `exit_code` is what the command line returns.
+
+    `failures` holds one error per clip where several failed while the others went on, by their ids.
+    """
 
     exit_code = 2
+    failures: Mapping[str, PianobenchError] = MappingProxyType({})
 
 
 class UsageError(PianobenchError):

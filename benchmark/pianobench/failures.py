@@ -34,6 +34,11 @@ def together(
         How many clips failed at what, as the sentence that the message begins with.
     named_as : str
         What is called by these ids, where it is not clips.
+
+    Returns
+    -------
+    PianobenchError
+        Its `failures` are those given.
     """
     first = next(iter(failures.values()))
     kind = next((kind for kind in _KINDS if isinstance(first, kind)), PianobenchError)
@@ -41,4 +46,6 @@ def together(
         f"{named_as} {name!r}: {error}" for name, error in list(failures.items())[:_NAMED]
     )
     more = f" And {len(failures) - _NAMED} more." if len(failures) > _NAMED else ""
-    return kind(f"{what} {named}{more}")
+    error = kind(f"{what} {named}{more}")
+    error.failures = dict(failures)
+    return error

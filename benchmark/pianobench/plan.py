@@ -114,8 +114,15 @@ class Plan:
         return result_name(self.config)
 
 
-def plan_run(config: RunConfig, registry: Registry) -> Plan:
+def plan_run(config: RunConfig, registry: Registry, dataset: Dataset | None = None) -> Plan:
     """Fill in what the configuration leaves open, and make the components.
+
+    Parameters
+    ----------
+    config : RunConfig
+    registry : Registry
+    dataset : Dataset, optional
+        Takes the place of the one that is named, which need not be installed then.
 
     Raises
     ------
@@ -126,7 +133,9 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
         pooling or learned weights of layers with a head that is not trained by gradient, or layers
         that cannot be weighted.
     """
-    dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
+    given = dataset
+    if dataset is None:
+        dataset = registry.create(Dataset, "dataset", config.dataset.name, config.dataset.options)
     encoder = _create_encoder(config.encoder, registry)
     renderers, test_renderers = _create_renderers(config, dataset, encoder, registry)
     pooled = config.pooling or Choice(name=encoder.default_pooling)
@@ -169,7 +178,7 @@ def plan_run(config: RunConfig, registry: Registry) -> Plan:
     origins = {
         part: registry.find(part.partition(" ")[0], choice.name).origin
         for part, choice in filled.parts.items()
-        if part != "pooling"
+        if part != "pooling" and not (part == "dataset" and given is not None)
     }
     parts = [registry.find("pooling", part).origin for part in pooled.name.split("+")]
     origins["pooling"] = ", ".join(dict.fromkeys(parts))

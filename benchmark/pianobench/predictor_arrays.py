@@ -97,5 +97,6 @@ def _put_together(
         elif is_dataclass(hint):
             values[field.name] = _put_together(hint, f"{name}.", arrays, words)
         else:
-            values[field.name] = TypeAdapter(hint).validate_json(words[name])
+            said = words[name]
+            values[field.name] = TypeAdapter(hint).validate_json(said)
     return kind(**values)

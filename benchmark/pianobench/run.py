@@ -183,7 +183,7 @@ def record(
         config=plan.config,
         config_digest=plan.config.digest,
         data=evaluated.data,
-        components=_records(plan, encoded),
+        components=component_records(plan, encoded),
         protocols=protocols,
         environment=environment(workplace),
         timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
@@ -305,7 +305,8 @@ def ensemble_of(plan: Plan, corpus: Corpus) -> Ensemble:
     )
 
 
-def _records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:
+def component_records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str, ComponentRecord]:
+    """Record the components of a plan as they were used, with the encoder's fingerprint."""
     facts: dict[str, dict[str, Any]] = {
         "encoder": {
             "fingerprint": encoded.fingerprint,

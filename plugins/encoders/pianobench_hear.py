@@ -43,6 +43,7 @@ class Hear(AudioEncoder):
 
     name = "hear"
     argument = "module"
+    runs_code = True
     licence = "that of the module and its weights"
     citation = "the module's authors; Turian et al. 2022, doi:10.48550/arXiv.2203.03022"
     pretraining = "what the module's authors say"

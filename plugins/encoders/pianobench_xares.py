@@ -44,6 +44,7 @@ class Xares(AudioEncoder):
 
     name = "xares"
     argument = "file"
+    runs_code = True
     licence = "that of the encoder and its weights"
     citation = "the encoder's authors; Zhang et al. 2025, doi:10.48550/arXiv.2505.16369"
     pretraining = "what the encoder's authors say"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .apply import fit, predict
 from .comparison import compare, power, validate_statistics
 from .data import audit, fetch
 from .installed import check, info, list_
@@ -16,11 +17,13 @@ __all__ = [
     "check",
     "compare",
     "fetch",
+    "fit",
     "info",
     "leaderboard",
     "list_",
     "plot",
     "power",
+    "predict",
     "rescore",
     "run",
     "store",
