@@ -122,6 +122,10 @@ class Renderer(Component):
     """How long a render goes on after the last note-off, at least; the harness cuts there."""
     card: ClassVar[str] = ""
     """What the rendering loses (pedal, tuning, ...), shown with every result."""
+    instruments: ClassVar[tuple[str, ...]] = ()
+    """What its argument may be, where that is the installed program's to say."""
+    ensembles: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Names that stand for several values of its argument, one render each."""
 
     def version(self) -> str:
         """Name what the samples depend on besides the options: library and SoundFont digests.

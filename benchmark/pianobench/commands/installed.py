@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +26,8 @@ _FACTS = {
     "trained on": "pretraining",
     "sample rate in Hz": "sample_rate",
     "layers": "layers",
+    "instruments": "instruments",
+    "ensembles": "ensembles",
 }
 
 
@@ -88,8 +90,8 @@ def info(
         click.echo(f"  [{found.origin}]\n{(component.__doc__ or '').strip()}")
         for words, fact in _FACTS.items():
             shown = _fact(registry, component, given, fact)
-            if shown not in (None, ""):
-                click.echo(f"{words}: {shown}")
+            if shown not in (None, "", (), {}):
+                click.echo(f"{words}: {_listed(shown)}")
         if component.argument:
             click.echo(f"  {component.name}:{component.argument.upper()} sets its argument")
         for option, field in component.model_fields.items():
@@ -181,6 +183,12 @@ def _fact(registry: Registry, component: type[Component], given: Choice, fact: s
         return getattr(made, fact)
     except PianobenchError as error:
         return f"not known here. {error}"
+
+
+def _listed(shown: Any) -> str:
+    if isinstance(shown, Mapping):
+        return "; ".join(f"{name} ({_listed(several)})" for name, several in shown.items())
+    return ", ".join(shown) if isinstance(shown, tuple) else str(shown)
 
 
 def _first_line(component: type[Component]) -> str:
