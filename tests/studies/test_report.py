@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pianobench.errors import ResultError, UsageError
 from pianobench.picture import picture
-from pianobench.studies.report import Block, Link, Picture, Table, Text, write_report
+from pianobench.studies.report import Block, Link, Picture, Sound, Table, Text, write_report
 
 
 class Reader(HTMLParser):
@@ -125,3 +125,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(ResultError, match="Cannot write the report"):
         write_report(tmp_path / "taken" / "r.html", "t", [])
+
+
+def test_a_sound_is_played_where_it_lies_and_loaded_no_sooner(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, "Takes", [Table(["take"], [[Sound("soft & slow", "audio/a b.flac")]])])
+    (player,) = [given for tag, given in read(path).tags if tag == "audio"]
+    assert (player["src"], player["preload"]) == ("audio/a b.flac", "none")
+    assert ("td", "soft & slow") in read(path).words
+    with pytest.raises(UsageError, match="neither a path nor an address"):
+        write_report(path, "Takes", [Table(["take"], [[Sound("x", "javascript:alert(1)")]])])

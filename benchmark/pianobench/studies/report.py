@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from ..errors import ResultError, UsageError
 
-__all__ = ["Block", "Cell", "Link", "Picture", "Table", "Text", "write_report"]
+__all__ = ["Block", "Cell", "Link", "Picture", "Sound", "Table", "Text", "write_report"]
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --paper: #fff; --line: #d5d9e0; --link: #1f5fa8 }
@@ -49,7 +49,15 @@ class Link:
     target: str
 
 
-Cell = str | Link
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A cell that can be listened to: a path relative to the report, or an address of the web."""
+
+    text: str
+    target: str
+
+
+Cell = str | Link | Sound
 """What a table holds; numbers are written as the reader is to see them."""
 
 
@@ -161,6 +169,10 @@ def _cell(cell: Cell) -> str:
             f"The link {cell.target!r} of {cell.text!r} is neither a path nor an address that "
             "begins with http: or https:. Give one of these."
         )
+    if isinstance(cell, Sound):
+        # Nothing is loaded before it is played: a report may hold a hundred.
+        sound = f'<audio controls preload="none" src="{escape(cell.target)}"></audio>'
+        return f"{escape(cell.text)}<br>{sound}"
     return f'<a href="{escape(cell.target)}">{escape(cell.text)}</a>'
 
 
