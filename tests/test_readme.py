@@ -54,7 +54,7 @@ def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
     on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS}
     here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
-    here |= {*INSTRUMENT_COMMANDS}
+    here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
@@ -101,6 +101,7 @@ INSTRUMENT_COMMANDS = [
     "bench run --dataset demo --encoder mel --renderer tone:0.2,tone:0.6",
     "bench run --dataset demo --encoder mel --renderer tone:0.2,tone:0.6 --test-renderer tone:0.9",
 ]
+TRANSFER_COMMANDS = ["bench study transfer --dataset demo --renderer tone:0.2,tone:0.6,tone:0.9"]
 STUDY_COMMANDS = [
     "bench study published-split --encoder midi-stats --head kernel-ridge",
     "bench study published-split --encoder score-stats --head kernel-ridge"
@@ -163,7 +164,20 @@ def test_the_commands_on_several_instruments_run(
     for command in INSTRUMENT_COMMANDS:
         # As JSON, a run adds no baselines, which other tests run.
         assert type_in(f"{command} --protocols piece --json", monkeypatch) == 0
-    assert len(list(place.glob("results/demo-mel-tone-ridge-*/result.json"))) == 2
+    results = [json.loads(p.read_text()) for p in place.glob("results/demo-mel-*/result.json")]
+    assert len(results) == 2
+    for command in TRANSFER_COMMANDS:
+        assert type_in(command, monkeypatch) == 0
+    (study,) = place.glob("studies/transfer-demo-mel-3-instruments-ridge-*")
+    assert (study / "report.html").read_text().count("<svg") == 1
+    # What the study says of two instruments and a third is what the run on them stored.
+    (run,) = (r for r in results if "test_renderer" in r["config"])
+    found = json.loads((study / "study.json").read_text())
+    (row,) = (r for r in found["rows"] if r["trained_on"] == ["tone:0.2", "tone:0.6"])
+    scores = run["protocols"]["piece"]["scores"]
+    assert row["r2"]["tone:0.9"]["value"] == pytest.approx(scores["metrics"]["r2"], abs=1e-5)
+    (interval,) = (each for each in scores["intervals"] if each["method"] == "jackknife-t")
+    assert row["r2"]["tone:0.9"]["low"] == pytest.approx(interval["low"], abs=1e-5)
 
 
 def test_the_sweeps_of_the_documents_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,8 +262,9 @@ def _create_each_once(
 
 def spelled(component: Component) -> str:
     """Name a component as a user may type it, and its other options that are not the defaults."""
-    argument = component.argument and getattr(component, component.argument)
-    name = f"{component.name}:{argument}" if argument else component.name
+    name = component.name
+    if component.argument:
+        name += f":{getattr(component, component.argument)}"
     changed = changed_options(component).items()
     others = [f"{option}={value}" for option, value in changed if option != component.argument]
     return " ".join([name, *others])
