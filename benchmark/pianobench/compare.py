@@ -35,7 +35,7 @@ from .metrics import FloatArray, pooled_r2
 from .scopes import SEED, Quantities, Scope, quantities_of, refusal, scope_c, scope_g
 from .statistics import PublishedTest, RankIntervals
 
-__all__ = ["ALPHA", "Resampled", "compare", "resample"]
+__all__ = ["ALPHA", "Resampled", "compare", "correlate_errors", "reliability_of", "resample"]
 
 RESAMPLES = 10_000
 ALPHA = 0.05
@@ -121,13 +121,7 @@ def _findings(given: Contenders, limits: list[str]) -> _Findings:
             "Sign flips judge the predictions averaged over seeds; the noise of the seeds is in "
             "the intervals and in scope G's tests."
         )
-    ceiling = _defined(limits, "reliability of the labels", lambda: ceiling_of(given.corpus))
-    if given.corpus.ratings is None:
-        limits.append(
-            "error correlations are not corrected for label noise: the dataset has no raw ratings."
-        )
-    reliability = None if ceiling is None else np.array(list(ceiling.dimensions.values()))
-    return _Findings(quantities, r2, c, g, resampled, reliability)
+    return _Findings(quantities, r2, c, g, resampled, reliability_of(given, limits))
 
 
 def _defined(limits: list[str], what: str, compute: Callable[[], T]) -> T | None:
@@ -207,7 +201,7 @@ def _pair(given: Contenders, found: _Findings, pair: int, as_published: bool) ->
         dimensions=dimensions,
         effects=effects
         and {name: EffectRecord(**size._asdict()) for name, size in effects._asdict().items()},
-        error_correlation=_error_correlation(given, found.reliability, pair, limits),
+        error_correlation=correlate_errors(given, 0, pair + 1, found.reliability, limits),
         fusion_bound=float(statistics.fusion_bound(targets, np.stack([first, second])).mean()),
         published=published,
         limits=limits,
@@ -266,11 +260,27 @@ def _probability_within(resampled: Resampled | None, pair: int) -> float | None:
     return float(statistics.probability_within(difference))
 
 
-def _error_correlation(
-    given: Contenders, reliability: FloatArray | None, pair: int, limits: list[str]
+def correlate_errors(
+    given: Contenders,
+    first: int,
+    second: int,
+    reliability: FloatArray | None,
+    limits: list[str],
 ) -> ErrorCorrelationRecord:
+    """Correlate the errors of two models, raw and without the label noise that both share.
+
+    Parameters
+    ----------
+    given : Contenders
+    first, second : int
+        Which two.
+    reliability : np.ndarray [shape=(dimension,)], optional
+        Of the labels; without it nothing is corrected.
+    limits : list of str
+        What cannot be computed is added to it.
+    """
     names = [dimension.name for dimension in given.corpus.dimensions]
-    models = given.predictions[0], given.predictions[pair + 1]
+    models = given.predictions[first], given.predictions[second]
     # The raw correlation does not depend on the reliability.
     raw = statistics.error_correlation(given.targets, *models, np.ones(len(names)))
     noise_free = None
@@ -290,6 +300,16 @@ def _error_correlation(
         dimensions=by_name(raw.raw_per_dimension),
         corrected_dimensions=noise_free and by_name(noise_free.corrected_per_dimension),
     )
+
+
+def reliability_of(given: Contenders, limits: list[str]) -> FloatArray | None:
+    """Estimate the reliability of the labels [dimension]; None, with the reason, where it fails."""
+    ceiling = _defined(limits, "reliability of the labels", lambda: ceiling_of(given.corpus))
+    if given.corpus.ratings is None:
+        limits.append(
+            "error correlations are not corrected for label noise: the dataset has no raw ratings."
+        )
+    return None if ceiling is None else np.array(list(ceiling.dimensions.values()))
 
 
 def _number(value: float) -> float | None:

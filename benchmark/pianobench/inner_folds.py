@@ -18,37 +18,39 @@ __all__ = ["INNER_FOLDS", "inner_splits"]
 INNER_FOLDS = 3
 
 
-def inner_splits(corpus: Corpus, split: Split) -> Mapping[str, Split]:
+def inner_splits(corpus: Corpus, split: Split, folds: int = INNER_FOLDS) -> Mapping[str, Split]:
     """Divide the training part of every fold.
 
     Parameters
     ----------
     corpus : Corpus
     split : Split
+    folds : int
+        Two or more.
 
     Returns
     -------
     mapping of str to Split
-        By the name of the outer fold; three folds each, or two where there are but two units.
+        By the name of the outer fold; `folds` each, or fewer where there are fewer units.
 
     Raises
     ------
     SplitError
         If a training part holds one unit only.
     """
-    return {fold.name: _divide(corpus, split, fold) for fold in split.folds}
+    return {fold.name: _divide(corpus, split, fold, folds) for fold in split.folds}
 
 
-def _divide(corpus: Corpus, split: Split, fold: Fold) -> Split:
+def _divide(corpus: Corpus, split: Split, fold: Fold, folds: int) -> Split:
     units = inner_groups(corpus, split)[fold.train]
     found = sorted(set(units.tolist()))
     if len(found) < 2:
         raise SplitError(
             f"A choice inside the training part of fold {fold.name!r} of {split.protocol!r} needs "
             f"two groups, one to score on; it holds {len(found)} ({', '.join(found)}). Choose "
-            "another protocol, or sweep without --choose."
+            "another protocol, or do without the choice."
         )
-    placed = balanced(units, min(INNER_FOLDS, len(found)))
+    placed = balanced(units, min(folds, len(found)))
     cells: dict[str, list[str]] = {}
     for clip, cell in zip(fold.train.tolist(), placed.tolist(), strict=True):
         cells.setdefault(cell, []).append(corpus.ids[clip])
