@@ -52,7 +52,7 @@ def type_in(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
-    on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS}
+    on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS, *FUSION_COMMANDS}
     here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
     here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
@@ -107,6 +107,12 @@ STUDY_COMMANDS = [
     "bench study published-split --encoder score-stats --head kernel-ridge"
     " --beside studies/MIDI-STATS",
     "bench study published-split --beside studies/SCORE-STATS --beside studies/MIDI-STATS",
+]
+# Of docs/fusion.md; the last one fuses what the others ran.
+FUSION_COMMANDS = [
+    "bench run --encoder midi-stats --head kernel-ridge",
+    "bench run --encoder mel --head kernel-ridge",
+    "bench study fusion results/MIDI-STATS results/MEL",
 ]
 SYMBOLIC_COMMANDS = ["bench run --encoder score-stats", "bench run --encoder han"]
 
@@ -231,6 +237,24 @@ def test_the_commands_on_notes_run(place: Path, monkeypatch: pytest.MonkeyPatch)
         assert type_in(command + less, monkeypatch) == 0, command
     encoders = {path.name.split("-")[1] for path in place.glob("results/*")}
     assert encoders == {"midi", "score", "han"}
+
+
+@pytest.mark.slow
+def test_the_commands_on_fusion_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("pianobench.studies.fusion_gate._SEEDS", (0,))
+    *runs, study = FUSION_COMMANDS
+    for command in runs:
+        # The demo corpus instead of PercePiano, which takes minutes to render.
+        assert type_in(f"{command} --dataset demo --protocols piece", monkeypatch) == 0
+    for name, encoder in (("MIDI-STATS", "midi-stats"), ("MEL", "mel")):
+        (result,) = place.glob(f"results/demo-{encoder}-*kernel-ridge-*")
+        study = study.replace(name, result.name)
+    assert type_in(study, monkeypatch) == 0
+    (folder,) = place.glob("studies/fusion-demo-piece-midi-stats-mel-*")
+    assert {"study.json", "gains.svg", "errors.svg", "report.html"} <= {
+        path.name for path in folder.iterdir()
+    }
 
 
 @pytest.mark.data

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from pianobench.cli import bench
 from pianobench.errors import UsageError
+from pianobench.studies import fusion_rules
 
 COMMAND = "study published-split --dataset demo --encoder midi-stats --head ridge --jobs 1"
 
@@ -99,3 +100,33 @@ def test_the_published_reported_rows_are_marks() -> None:
     rows = read_reported(Path(__file__).parents[2] / "leaderboard" / "reported.json")
     marks = {row.r2 for row in rows if row.study == "published-split"}
     assert marks == {0.397, 0.347}
+
+
+def test_a_fusion_is_printed_and_reported(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    ways = {name: fusion_rules.FUSIONS[name] for name in ("mean", "weighted")}
+    monkeypatch.setattr("pianobench.studies.fusion.FUSIONS", ways)
+    for head in ("ridge", "mean"):
+        type_in(f"run --dataset demo --encoder midi-stats --head {head} --protocols piece --jobs 1")
+    fused = " ".join(["study fusion --jobs 1", *map(str, sorted(place.glob("results/demo-*")))])
+    done = type_in(fused)
+    (folder,) = (place / "studies").iterdir()
+    assert done.output.startswith("Fusion of 2 models on demo, protocol piece: 120 clips, 20 pass")
+    rows = [line.split() for line in done.output.splitlines()]
+    stored = json.loads((folder / "study.json").read_text())
+    for way in stored["fusions"]:
+        shown = next(row for row in rows if row[:1] == [way["name"]])
+        assert shown[1:3] == [f"{way['r2']:.3f}", f"{way['gain']['difference']:+.3f}"]
+    assert f"No fusion can exceed R2 {stored['bound']:.3f} on these clips" in done.output
+    assert f"This study: {Path('studies') / folder.name}" in done.output
+    report = (folder / "report.html").read_text()
+    assert report.count("<svg") == 2
+    for caption in ("The models alone", "What fusing them gains", "R2 by dimension"):
+        assert f"<caption>{caption}</caption>" in report
+    assert json.loads(type_in(f"{fused} --json").stdout) == stored
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = type_in(fused)
+    assert done.exit_code == 0
+    assert "No report is written beside the study. Drawing needs matplotlib" in done.stderr
+    assert (folder / "study.json").exists()

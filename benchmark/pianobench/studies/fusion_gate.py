@@ -1,9 +1,10 @@
 """Gated fusion: weights of the models that depend on what they predict of the clip.
 
-``y_d = sum_m g_md p_md``, with ``g_md = softmax over m of (W p + b)_md``: ``p`` are the
-predictions of all models for all dimensions, in units of the labels' deviation, and ``g`` the
-gates, a convex mixture for every clip and dimension. ``W`` and ``b`` start at 0, which is the plain
-mean, and weight decay pulls them back there. The experts of the reference are trained with the
+``y_d = sum_m g_md p_md``, with ``g_md = softmax over m of (log w_m + (W p + b)_md)``: ``p`` are the
+predictions of all models for all dimensions, in units of the labels' deviation, ``w`` the weights
+of the fusion ``weighted``, and ``g`` the gates, a convex mixture for every clip and dimension.
+``W`` and ``b`` start at 0, which is the weighted mean, and weight decay pulls them back there: what
+is gained beyond it comes of looking at the clip. The experts of the reference are trained with the
 gate; here they are models that are finished, and the gate alone is trained, as every network of the
 harness is: early stopping on an inner part of whole passages. Three seeds are averaged.
 
@@ -27,10 +28,12 @@ from ..inputs import Vectors
 from ..metrics import FloatArray, LabelArray
 from ..standardisation import Standardisation
 from ..training import TrainedNetwork, train_network
+from .simplex import error_moments, simplex_weights
 
 __all__ = ["Gate", "GatedRule", "learn_gate"]
 
 _SEEDS = (0, 1, 2)
+_LEAST = 0.01
 
 
 class Gate(NetworkHead):
@@ -43,12 +46,14 @@ class Gate(NetworkHead):
     """L2 penalty, added to the gradient."""
     standardise_labels: bool = False
     """Labels and predictions are brought to one scale before."""
+    start: tuple[float, ...]
+    """Weights of the models before training."""
 
-    def network(self, width: int, dimensions: int) -> Any:
+    def network(self, width: int, dimensions: int) -> Any:  # noqa: ARG002 - follows from the models
         """Return the module (batch, models * dimensions) -> (batch, dimensions), untrained."""
         from .gate_network import GateNetwork
 
-        return GateNetwork(width // dimensions, dimensions)
+        return GateNetwork(self.start, dimensions)
 
 
 class _Rows(Vectors):
@@ -97,7 +102,9 @@ def learn_gate(predictions: FloatArray, targets: FloatArray, groups: LabelArray)
     mean = targets.mean(axis=0)
     scale = np.where(np.ptp(targets, axis=0) > 0, targets.std(axis=0), 1.0)
     rows = _rows(predictions, mean, scale)
-    gate = Gate()
+    weights = simplex_weights(error_moments(predictions, targets).sum(axis=2))
+    # From nothing, a gate would never find back to a model.
+    gate = Gate(start=tuple(np.maximum(weights, _LEAST).tolist()))
     networks = tuple(
         train_network(gate, rows, (targets - mean) / scale, groups, seed) for seed in _SEEDS
     )

@@ -21,7 +21,7 @@ from .fusion_text import (
     weights_grid,
 )
 from .heat_map import draw_heat_maps
-from .report import Picture, Table, Text, write_report
+from .report import Block, Picture, Table, Text, write_report
 
 __all__ = ["write_fusion_report"]
 
@@ -42,7 +42,7 @@ def write_fusion_report(folder: Path, study: Fusion) -> None:
     _draw_errors(folder / _ERRORS, study)
     bases = " + ".join(base.name for base in study.bases)
     weights = weights_grid(study)
-    blocks = [
+    blocks: list[Block] = [
         Text(introduction(study)),
         _table(models_grid(study), "The models alone"),
         _table(gains_grid(study), "What fusing them gains"),

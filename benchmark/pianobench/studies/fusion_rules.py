@@ -33,12 +33,11 @@ import numpy as np
 from ..leave_out import Smoother, choose_penalty
 from ..metrics import FloatArray, LabelArray
 from .fusion_gate import learn_gate
+from .simplex import error_moments, simplex_weights
 
-__all__ = ["FUSIONS", "Learner", "LinearRule", "Rule", "simplex_weights"]
+__all__ = ["FUSIONS", "Learner", "LinearRule", "Rule"]
 
 _PENALTIES = np.geomspace(1e-3, 1e3, 13)
-# A share of the mean moment that keeps models with equal predictions apart: far below what matters.
-_ROUNDING = 1e-10
 
 
 class Rule(Protocol):
@@ -101,44 +100,6 @@ class StackedRule:
         return fused
 
 
-def simplex_weights(moments: FloatArray) -> FloatArray:
-    """Weights, none below 0 and with sum 1, of the least mean squared error of the weighted mean.
-
-    With weights of sum 1, errors are averaged as predictions are, so that the squared error is
-    ``w' G w``, ``G`` the second moments of the models' errors. Without the sum, the least of
-    ``v' G v / 2 - 1' v`` over ``v >= 0`` fulfils the same conditions of Kuhn and Tucker up to a
-    factor: it is a problem of non-negative least squares, solved exactly, and ``w = v / 1' v``.
-
-    Parameters
-    ----------
-    moments : np.ndarray [shape=(model, model)]
-        Symmetric, positive semi-definite.
-
-    Returns
-    -------
-    np.ndarray [shape=(model,)]
-        Equal weights where no model errs.
-
-    Examples
-    --------
-    >>> simplex_weights(np.diag([1.0, 3.0])).round(3).tolist()  # independent: by 1 / variance
-    [0.75, 0.25]
-    >>> simplex_weights(np.array([[1.0, 1.5], [1.5, 4.0]])).tolist()  # the second adds error only
-    [1.0, 0.0]
-    """
-    from scipy.linalg import solve_triangular
-    from scipy.optimize import nnls
-
-    models = len(moments)
-    scale = np.trace(moments) / models
-    if not scale > 0:
-        return np.full(models, 1 / models)
-    root = np.linalg.cholesky(moments / scale + _ROUNDING * np.eye(models))
-    free, _ = nnls(root.T, solve_triangular(root, np.ones(models), lower=True))
-    weights: FloatArray = free / free.sum()
-    return weights
-
-
 def _learn_mean(
     predictions: FloatArray,
     targets: FloatArray,
@@ -152,7 +113,7 @@ def _learn_weights(
     targets: FloatArray,
     groups: LabelArray,  # noqa: ARG001 - nothing is chosen
 ) -> LinearRule:
-    weights = simplex_weights(_moments(predictions, targets).sum(axis=2))
+    weights = simplex_weights(error_moments(predictions, targets).sum(axis=2))
     return LinearRule(np.tile(weights[:, None], targets.shape[1]))
 
 
@@ -161,7 +122,7 @@ def _learn_weights_per_dimension(
     targets: FloatArray,
     groups: LabelArray,  # noqa: ARG001 - nothing is chosen
 ) -> LinearRule:
-    moments = _moments(predictions, targets)
+    moments = error_moments(predictions, targets)
     return LinearRule(
         np.stack([simplex_weights(moments[:, :, d]) for d in range(targets.shape[1])], axis=1)
     )
@@ -182,17 +143,6 @@ def _learn_stack(predictions: FloatArray, targets: FloatArray, groups: LabelArra
         targets.mean(axis=0) - columns.mean(axis=0) @ coefficients,
         {"penalty": choice.penalty / width, "penalty_at_edge": choice.at_edge},
     )
-
-
-def _moments(predictions: FloatArray, targets: FloatArray) -> FloatArray:
-    """Second moments of errors [model, model, dimension], in units of the labels' variance.
-
-    They are about 0, not about the mean error: R2 counts a model's bias as well.
-    """
-    varies = np.ptp(targets, axis=0) > 0
-    errors = (predictions - targets) / np.where(varies, targets.std(axis=0), np.inf)
-    moments: FloatArray = np.einsum("mcd,ncd->mnd", errors, errors) / len(targets)
-    return moments
 
 
 def _side_by_side(predictions: FloatArray) -> FloatArray:

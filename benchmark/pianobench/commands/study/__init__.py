@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .fusion import fusion
 from .published_split import published_split
 from .transfer import transfer
 from .zero_shot import zero_shot
@@ -16,5 +17,5 @@ def study() -> None:
     """Ask about protocols and corpora what no row answers; nothing that is found is ranked."""
 
 
-for _command in (published_split, transfer, zero_shot):
+for _command in (fusion, published_split, transfer, zero_shot):
     study.add_command(_command)
