@@ -25,6 +25,7 @@ from .hub import download
 
 __all__ = [
     "Checkpoint",
+    "count_weights",
     "digest_weights",
     "fill_weights",
     "find_checkpoint",
@@ -275,6 +276,11 @@ def digest_weights(module: Any, configuration: Mapping[str, Any]) -> str:
         sha256.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
         sha256.update(tensor.detach().cpu().contiguous().numpy().data)
     return sha256.hexdigest()
+
+
+def count_weights(module: Any) -> int:
+    """Count the numbers that training sets in a torch module."""
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def name_few(keys: Sequence[str]) -> str:

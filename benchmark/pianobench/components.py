@@ -156,6 +156,11 @@ class _Encoder(Component):
     """Raise it when the same input gives other features: it is part of every stored key."""
     pretraining: ClassVar[str] = "none"
     """What it was trained on, and whether that overlaps the benchmark's data."""
+    overlaps: ClassVar[tuple[str, ...]] = ()
+    """Datasets whose music it is known to have learned from, or to have been chosen on."""
+    disjoint: ClassVar[tuple[str, ...]] = ()
+    """Datasets whose music it is known not to have learned from; of others that is unknown, unless
+    `pretraining` is ``none``."""
 
 
 class AudioEncoder(_Encoder):
@@ -192,7 +197,8 @@ class AudioEncoder(_Encoder):
             once, or one by one, so that the harness can stop after the last it wants. It may
             carry `weights_digest` (str, of the weights and of the configuration that came with
             them) and `frame_rate_hz` (float); without them the harness measures the rate and
-            hashes the outputs on three fixed signals.
+            hashes the outputs on three fixed signals. It may also carry `parameter_count` (int),
+            which results tell.
         """
         raise NotImplementedError
 

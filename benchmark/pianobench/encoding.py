@@ -147,6 +147,8 @@ def find_provenance(
         }
         namespace.keep_provenance(kept)
     found = {"signals": kept["signals"], "signals_device": kept.get("device", "cpu")}
+    if hasattr(loaded, "parameter_count"):
+        found["parameters"] = int(loaded.parameter_count)
     return found if not hasattr(loaded, "source") else found | {"source": loaded.source}
 
 

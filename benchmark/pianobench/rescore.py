@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -17,14 +17,22 @@ from .components import Dataset
 from .predictions import read_predictions
 from .record import data_record, protocol_record
 from .result import ProtocolRecord, Result, predictions_name, result_name
+from .score import score
 from .split import load_split
 from .values import Corpus, Split
 
-__all__ = ["rescore"]
+__all__ = ["Disagreement", "disagreements", "disagreements_of_scores", "rescore"]
 
 TOLERANCE = 1e-9
 # Resampled sums are single precision and their order depends on the linear algebra library.
 BOOTSTRAP_TOLERANCE = 1e-5
+
+
+class Disagreement(NamedTuple):
+    """What is stored and not what is computed again, and the file that says it."""
+
+    path: Path
+    text: str
 
 
 def rescore(folder: Path, result: Result, dataset: Dataset, corpus: Corpus) -> list[str]:
@@ -50,17 +58,18 @@ def rescore(folder: Path, result: Result, dataset: Dataset, corpus: Corpus) -> l
     ResultError
         If a predictions file cannot be read or does not fit the corpus.
     """
-    config = result.config
-    found = _differences(result.name, result_name(config), "name")
-    found += _differences(result.config_digest, config.digest, "config_digest")
+    found = disagreements(folder, result, dataset, corpus)
+    return [f"{each.path}: {each.text}" for each in found]
+
+
+def disagreements(
+    folder: Path, result: Result, dataset: Dataset, corpus: Corpus
+) -> list[Disagreement]:
+    """Find what `rescore` tells, with the file that each disagreement is in."""
+    config, file = result.config, folder / "result.json"
+    found = _of_configuration(result)
     found += _differences(_plain(result.data), _plain(data_record(corpus)), "data")
-    found += _differences(sorted(result.protocols), sorted(config.protocols or ()), "protocols")
-    for part, component in result.components.items():
-        choice = config.parts.get(part)
-        asked = {"name": choice.name, "options": choice.options} if choice else None
-        used = {"name": component.name, "options": component.options}
-        found += _differences(used, asked, f"components.{part}")
-    lines = [f"{folder}: {line}" for line in found]
+    listed = [Disagreement(file, text) for text in found]
     for protocol, record in result.protocols.items():
         split = load_split(corpus, protocol, dataset)
         again = protocol_record(
@@ -72,10 +81,48 @@ def rescore(folder: Path, result: Result, dataset: Dataset, corpus: Corpus) -> l
             optimism=config.optimism,
         )
         path = folder / predictions_name(protocol)
-        found = _misplaced(path, corpus, split) + _unaccounted(record, split)
-        found += _differences(_plain(record), _plain(again), "")
-        lines += [f"{path}: {line}" for line in found]
-    return lines
+        listed += [Disagreement(path, text) for text in _misplaced(path, corpus, split)]
+        found = _unaccounted(record, split)
+        found += _differences(_plain(record), _plain(again), f"protocols.{protocol}")
+        listed += [Disagreement(file, text) for text in found]
+    return listed
+
+
+def disagreements_of_scores(folder: Path, result: Result, corpus: Corpus) -> list[Disagreement]:
+    """Find what disagrees where there are only labels: the folds and what they leak stay unchecked.
+
+    Parameters
+    ----------
+    folder : Path
+    result : Result
+    corpus : Corpus
+        Clips, groups and labels; its clips need no files.
+
+    Raises
+    ------
+    ResultError
+        As `rescore`.
+    """
+    found = _of_configuration(result)
+    for protocol, record in result.protocols.items():
+        predictions = read_predictions(folder / record.predictions, corpus)
+        again = _plain(score(corpus, predictions, protocol))
+        found += _differences(_plain(record.scores), again, f"protocols.{protocol}.scores")
+    return [Disagreement(folder / "result.json", text) for text in found]
+
+
+def _of_configuration(result: Result) -> list[str]:
+    """Compare what a result says of its configuration with the configuration itself."""
+    config = result.config
+    found = _differences(result.name, result_name(config), "name")
+    found += _differences(result.config_digest, config.digest, "config_digest")
+    found += _differences(sorted(result.protocols), sorted(config.protocols or ()), "protocols")
+    for part, component in result.components.items():
+        choice = config.parts.get(part)
+        asked = {"name": choice.name, "options": choice.options} if choice else None
+        used = {"name": component.name, "options": component.options}
+        found += _differences(used, asked, f"components.{part}")
+    return found
 
 
 def _misplaced(path: Path, corpus: Corpus, split: Split) -> list[str]:

@@ -313,6 +313,13 @@ def component_records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str,
             "layers": plan.encoder.layers,
             "revision": plan.encoder.revision,
             "pretraining": plan.encoder.pretraining,
+            "overlap": _overlap(plan),
+            "encoding": {
+                "seconds": round(encoded.time.seconds, 3),
+                "clips": encoded.time.encoded,
+                "cached": encoded.time.cached,
+                "audio_s": round(encoded.time.audio_s, 3),
+            },
             **encoded.provenance,
         }
     }
@@ -338,6 +345,17 @@ def component_records(plan: Plan, encoded: Encoded | EncodedFrames) -> dict[str,
             facts=facts.get(part, {}),
         )
     return records
+
+
+def _overlap(plan: Plan) -> str:
+    """Whether an encoder is known to have learned from a dataset's music: known, none, unknown."""
+    encoder, dataset = plan.encoder, plan.dataset
+    untrained = encoder.pretraining == "none" or encoder.options.get("weights") == "random"
+    if untrained or dataset.generated:
+        return "none"
+    if dataset.name in encoder.overlaps:
+        return "known"
+    return "none" if dataset.name in encoder.disjoint else "unknown"
 
 
 @contextmanager

@@ -78,6 +78,7 @@ class BasicPitch(PretrainedEncoder):
         "package's own training code lists them). By ASAP's metadata MAESTRO holds the takes of "
         "three of PercePiano's pianists of D935 no. 3; it has their notes, not their ratings"
     )
+    overlaps = ("maestro", "percepiano")
     sample_rate = _RATE_HZ
     backend = "numpy"
     layers = 0

@@ -48,6 +48,7 @@ class LogMel(AudioEncoder):
     backend = "numpy"
     layers = 0
     pretraining = "none; its lags and its attack power were chosen on PercePiano, protocol piece"
+    overlaps = ("percepiano",)
     chunk_s = None
     default_pooling = "mean+std+max"
     default_head = "ridge"

@@ -6,7 +6,8 @@ from .apply import fit, predict
 from .comparison import compare, power, validate_statistics
 from .data import audit, fetch
 from .installed import check, info, list_
-from .results import leaderboard, plot, rescore, submit
+from .publish import leaderboard, rerun, submit
+from .results import plot, rescore
 from .run import run
 from .store import store
 from .study import study
@@ -24,6 +25,7 @@ __all__ = [
     "plot",
     "power",
     "predict",
+    "rerun",
     "rescore",
     "run",
     "store",

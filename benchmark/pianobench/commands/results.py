@@ -1,4 +1,4 @@
-"""Stored results: checking, publishing and drawing them."""
+"""Stored results: checking and drawing them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .options import PATH, data_option, open_registry, plugin_option
 if TYPE_CHECKING:
     from ..plugins import Registry
 
-__all__ = ["leaderboard", "plot", "rescore", "submit"]
+__all__ = ["plot", "rescore", "rescore_or_fail"]
 
 _RESULTS = Path("leaderboard/results")
 _DATASET = "percepiano"
@@ -25,42 +25,8 @@ _DATASET = "percepiano"
 @data_option
 def rescore(result: Path, plugins: tuple[Path, ...], data_root: Path | None) -> None:
     """Recompute every number of a stored result from its predictions; exit 1 if one disagrees."""
-    _rescore(result, open_registry(plugins), data_root)
+    rescore_or_fail(result, open_registry(plugins), data_root)
     click.echo(f"{result}: every number agrees with the predictions.")
-
-
-@click.command()
-@click.argument("result", type=PATH)
-@click.option("--leaderboard", type=PATH, default=Path("leaderboard"), show_default=True)
-@plugin_option
-@data_option
-def submit(
-    result: Path, leaderboard: Path, plugins: tuple[Path, ...], data_root: Path | None
-) -> None:
-    """Rescore a result and copy it into the leaderboard's folder."""
-    import shutil
-
-    from ..result import MODELS, writing
-
-    _rescore(result, open_registry(plugins), data_root)
-    with writing(leaderboard / "results", result.resolve().name) as folder:
-        # Trained networks are hundreds of megabytes, and nothing is computed from them.
-        ignored = shutil.ignore_patterns(MODELS)
-        shutil.copytree(result, folder, ignore=ignored, dirs_exist_ok=True)
-    click.echo(
-        f"Copied to {leaderboard / 'results' / result.resolve().name}. Run `bench "
-        "leaderboard` and commit both."
-    )
-
-
-@click.command()
-@click.option("--leaderboard", type=PATH, default=Path("leaderboard"), show_default=True)
-def leaderboard(leaderboard: Path) -> None:
-    """Write the leaderboard's README.md and CSV from its stored results."""
-    from ..leaderboard import write_leaderboard
-
-    for path in write_leaderboard(leaderboard):
-        click.echo(path)
 
 
 @click.command()
@@ -113,7 +79,14 @@ def _plot_curves(picture: Path, result: Path, protocol: str | None) -> None:
     click.echo(picture)
 
 
-def _rescore(result: Path, registry: Registry, data_root: Path | None) -> None:
+def rescore_or_fail(result: Path, registry: Registry, data_root: Path | None) -> None:
+    """Rescore a result; print what disagrees.
+
+    Raises
+    ------
+    CheckFailedError
+        If something does.
+    """
     from ..components import Dataset
     from ..corpus import load_corpus
     from ..rescore import rescore

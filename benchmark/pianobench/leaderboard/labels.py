@@ -18,7 +18,15 @@ import numpy as np
 from ..errors import PianobenchError, ResultError
 from ..values import Clip, Corpus, Dimension
 
-__all__ = ["LABELS", "Labels", "labels_path", "read_all_labels", "read_labels", "write_labels"]
+__all__ = [
+    "LABELS",
+    "Labels",
+    "labels_path",
+    "labels_text",
+    "read_all_labels",
+    "read_labels",
+    "write_labels",
+]
 
 LABELS = "labels"
 """Folder of the labels, within the leaderboard's."""
@@ -69,7 +77,7 @@ def write_labels(leaderboard: Path, corpus: Corpus, licence: str, citation: str)
             )
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_text(corpus, licence, citation), encoding="utf-8")
+    path.write_text(labels_text(corpus, licence, citation), encoding="utf-8")
     return path
 
 
@@ -118,7 +126,7 @@ def read_all_labels(leaderboard: Path) -> dict[str, Labels]:
     return {labels.corpus.digest: labels for labels in found}
 
 
-def _text(corpus: Corpus, licence: str, citation: str) -> str:
+def labels_text(corpus: Corpus, licence: str, citation: str) -> str:
     """Lay out labels as JSON with a line per clip, so that a change shows as a line."""
     kinds = sorted(corpus.groups)
     head = {

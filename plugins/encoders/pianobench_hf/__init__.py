@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pianobench import Component, PretrainedEncoder, hookimpl
-from pianobench.checkpoints import digest_weights
+from pianobench.checkpoints import count_weights, digest_weights
 
 from .family import Facts
 from .published import Published, read
@@ -94,6 +94,7 @@ class LoadedModel:
         self.source = source
         self.frame_rate_hz = published.family.facts.frame_rate_hz
         self.weights_digest = digest_weights(model, published.configuration)
+        self.parameter_count = count_weights(model)
         self._model = model.to(device)
 
     def __call__(self, waveforms: Any) -> list[Any]:

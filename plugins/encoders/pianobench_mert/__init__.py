@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pianobench import Component, DependencyError, PretrainedEncoder, hookimpl
-from pianobench.checkpoints import digest_weights, fill_weights, find_checkpoint
+from pianobench.checkpoints import count_weights, digest_weights, fill_weights, find_checkpoint
 
 from .configuration import PUBLISHED, Configuration
 
@@ -99,6 +99,7 @@ class LoadedMert:
         self._network = network
         self.source = source
         self.weights_digest = digest_weights(network, configuration.model_dump(mode="json"))
+        self.parameter_count = count_weights(network)
 
     def __call__(self, waveforms: Any) -> list[Any]:
         """Return the states 0 to the last, each (batch, frames, width)."""

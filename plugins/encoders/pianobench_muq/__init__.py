@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pianobench import Component, DependencyError, PretrainedEncoder, hookimpl
-from pianobench.checkpoints import digest_weights, fill_weights, find_checkpoint
+from pianobench.checkpoints import count_weights, digest_weights, fill_weights, find_checkpoint
 
 from .configuration import Configuration
 
@@ -105,6 +105,7 @@ class LoadedMuq:
         self._network = network
         self.source = source
         self.weights_digest = digest_weights(network, configuration.model_dump(mode="json"))
+        self.parameter_count = count_weights(network)
 
     def __call__(self, waveforms: Any) -> Iterator[Any]:
         """Yield the states 0 to the last, each (batch, frames, width)."""

@@ -105,6 +105,7 @@ class ScoreStatistics(ScoreEncoder):
     layers = 0
     default_head = "kernel-ridge"
     pretraining = _PRETRAINING
+    overlaps = ("percepiano",)
     requires = ("midi", "score_midi", "score_xml")
 
     groups: Annotated[tuple[Group, ...], Field(min_length=1)] = GROUPS
