@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from pianobench.errors import StatisticsError
 from pianobench.statistics import best_p_values, pair_tests, rank_intervals
+from pianobench.statistics.ranks import may_be_best
+from pianobench.statistics.significance import passage_losses, sign_flips
 
 
 def test_rank_intervals_are_quantiles_of_ranks():
@@ -75,3 +77,28 @@ def test_the_truly_best_is_kept_at_the_level():
 def test_resamples_of_one_model_alone_are_refused():
     with pytest.raises(StatisticsError, match=r"resamples have shape \(5,\)"):
         rank_intervals(np.zeros(5))
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.02, 0.2, 2.0]))
+def test_who_may_be_best_is_who_has_a_large_p_value(seed, spread):
+    rng = np.random.default_rng(seed)
+    y, passages = rng.normal(size=(60, 2)), np.arange(60) // 4
+    scales = 0.5 + spread * rng.random(6)
+    p = y + scales[:, None, None] * rng.normal(size=(6, 60, 2))
+    p[1] = p[0]
+    losses = passage_losses(y, p, passages).mean(axis=2)
+    found = may_be_best(losses, sign_flips(15, 2_000, seed=1))
+    expected = best_p_values(y, p, passages, seed=1, flips=2_000) > 0.05
+    assert found.tolist() == expected.tolist()
+
+
+def test_a_model_far_behind_hundreds_is_excluded_by_the_bound_as_by_the_flips(small):
+    y = small.targets
+    scales = np.array([0.02] * 30 + [3.0] * 3)[:, None, None]
+    p = y + scales * np.random.default_rng(0).normal(size=(33, *y.shape))
+    losses = passage_losses(y, p, small.passages).mean(axis=2)
+    found = may_be_best(losses, sign_flips(len(losses), 2_000, seed=1))
+    expected = best_p_values(y, p, small.passages, seed=1, flips=2_000) > 0.05
+    assert found.tolist() == expected.tolist()
+    assert not found[30:].any()

@@ -122,8 +122,10 @@ def check_row(row: tuple[Path, Result], material: Material) -> list[Finding]:
     """
     folder, result = row
     file = folder / "result.json"
-    found = [Finding(file, text) for text in _claims(folder, result)]
-    found += _faults_of_record(folder, result)
+    claims = _claims(folder, result)
+    if claims:
+        return [Finding(file, "; ".join(claims))]
+    found = _faults_of_record(folder, result)
     corpus = material.corpus or material.labels
     if corpus is None:
         return [*found, *_changed_files(folder, result, None)]
