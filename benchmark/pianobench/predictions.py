@@ -84,27 +84,30 @@ def read_predictions(path: Path, corpus: Corpus) -> Predictions:
     expected = ["clip", "fold", "seed", *(d.name for d in corpus.dimensions)]
     if list(frame.columns) != expected:
         raise ResultError(f"{path} has the columns {list(frame.columns)}, not {expected}.")
+    names = frame["clip"].tolist()
     place = {clip: index for index, clip in enumerate(corpus.ids)}
-    unknown = sorted(set(frame["clip"]) - set(place))
+    unknown = sorted(set(names) - set(place))
     if unknown:
         raise ResultError(
             f"{path} predicts {len(unknown)} clips that dataset {corpus.name!r} does not have, "
             f"such as {unknown[0]!r}."
         )
-    frame = frame.assign(place=frame["clip"].map(place)).sort_values(["seed", "place"])
-    seeds = tuple(int(seed) for seed in frame["seed"].unique())
-    clips = np.unique(frame["place"].to_numpy(dtype=np.int64))
-    places = frame["place"].to_numpy(dtype=np.int64)
+    seed_of = frame["seed"].to_numpy()
+    places = np.array([place[name] for name in names], dtype=np.int64)
+    order = np.lexsort((places, seed_of))
+    places = places[order]
+    seeds = tuple(int(seed) for seed in np.unique(seed_of))
+    clips = np.unique(places)
     if len(seeds) == 0 or not np.array_equal(places, np.tile(clips, len(seeds))):
         raise ResultError(f"{path} does not hold every clip exactly once for every seed.")
     try:
-        values = frame[expected[3:]].to_numpy(dtype=np.float64)
+        values = frame.iloc[:, 3:].to_numpy(dtype=np.float64)[order]
     except ValueError as error:
         raise ResultError(f"{path} holds a prediction that is no number: {error}.") from error
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
-        raise ResultError(f"{path} holds a non-finite prediction for {frame['clip'].iloc[row]!r}.")
-    folds = frame["fold"].to_numpy(dtype=np.str_).reshape(len(seeds), len(clips))
+        raise ResultError(f"{path} holds a non-finite prediction for {names[order[row]]!r}.")
+    folds = np.array(frame["fold"].tolist(), dtype=np.str_)[order].reshape(len(seeds), len(clips))
     if (folds != folds[0]).any():
         raise ResultError(f"{path} assigns a clip to different folds under different seeds.")
     return Predictions(clips, folds[0], seeds, values.reshape(len(seeds), len(clips), -1))
