@@ -12,7 +12,7 @@ from .errors import DependencyError, UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "draw_rows", "picture", "quieten"]
+__all__ = ["SUFFIXES", "draw_rows", "picture", "plain", "quieten"]
 
 # A date in the file would make two equal pictures differ.
 _NO_DATE: dict[str, dict[str, None]] = {
@@ -69,6 +69,11 @@ def quieten(axes: Any, grid: str, hidden: list[str]) -> None:
     axes.spines[hidden].set_visible(False)
 
 
+def plain(text: str) -> str:
+    """Keep text from being set as mathematics."""
+    return text.replace("$", r"\$")
+
+
 @contextmanager
 def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[Any]:
     """Give axes with one labelled row per line, to be drawn into; write them when the block ends.
@@ -95,7 +100,7 @@ def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[
     with picture(path, width=7.0, height=1.1 + 0.28 * len(labels)) as figure:
         axes = figure.subplots()
         yield axes
-        axes.set_yticks(range(len(labels), 0, -1), labels)
+        axes.set_yticks(range(len(labels), 0, -1), [plain(label) for label in labels])
         quieten(axes, grid="x", hidden=["top", "right", "left"])
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(axis)

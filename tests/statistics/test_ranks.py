@@ -93,12 +93,12 @@ def test_who_may_be_best_is_who_has_a_large_p_value(seed, spread):
     assert found.tolist() == expected.tolist()
 
 
-def test_a_model_far_behind_hundreds_is_excluded_by_the_bound_as_by_the_flips(small):
+def test_stopping_early_changes_no_answer_on_clear_cases(small):
     y = small.targets
     scales = np.array([0.02] * 30 + [3.0] * 3)[:, None, None]
     p = y + scales * np.random.default_rng(0).normal(size=(33, *y.shape))
     losses = passage_losses(y, p, small.passages).mean(axis=2)
-    found = may_be_best(losses, sign_flips(len(losses), 2_000, seed=1))
-    expected = best_p_values(y, p, small.passages, seed=1, flips=2_000) > 0.05
+    found = may_be_best(losses, sign_flips(len(losses), 10_000, seed=1))
+    expected = best_p_values(y, p, small.passages, seed=1) > 0.05
     assert found.tolist() == expected.tolist()
     assert not found[30:].any()

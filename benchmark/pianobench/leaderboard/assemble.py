@@ -34,7 +34,7 @@ from .board import (
     ProtocolScores,
     Standing,
 )
-from .cards import cost_of, encoder_card, layers_of, part_card
+from .cards import cost_of, encoder_card, layers_of, part_card, renderer_cards
 from .labels import Labels, read_all_labels
 from .measures import RESAMPLES, SEED, Measures, Source, measure
 from .reported import read_reported
@@ -248,6 +248,7 @@ def _row(stored: _Stored, tables: Mapping[str, _Table], quantities: Quantities |
         pooling=part_card(result, "pooling"),
         head=part_card(result, "head"),
         renderer=part_card(result, "renderer"),
+        renderers=renderer_cards(result),
         options=shown.options,
         seeds=max((len(record.seeds) for record in result.protocols.values()), default=0),
         selection=result.config.selection,

@@ -215,6 +215,9 @@ class BoardRow(_Value):
     pooling: PartCard | None
     head: PartCard | None
     renderer: PartCard | None
+    """None where nothing was rendered, or where there are several."""
+    renderers: tuple[PartCard, ...]
+    """Every one that was heard, in training or in testing; `input` says which was which."""
     options: tuple[str, ...]
     """What tells it from a row of the same names."""
     seeds: int

@@ -7,7 +7,7 @@ from typing import Any
 from ..result import ComponentRecord, Result
 from .board import Cost, EncoderCard, Overlap, PartCard
 
-__all__ = ["cost_of", "encoder_card", "layers_of", "part_card"]
+__all__ = ["cost_of", "encoder_card", "layers_of", "part_card", "renderer_cards"]
 
 _OVERLAPS: dict[str, Overlap] = {"known": "known", "none": "none"}
 
@@ -37,11 +37,19 @@ def encoder_card(result: Result) -> EncoderCard:
 def part_card(result: Result, kind: str) -> PartCard | None:
     """Describe a pooling, head or renderer; None where the result has none."""
     record = result.components.get(kind)
-    if record is None:
-        return None
+    return None if record is None else _card(record)
+
+
+def renderer_cards(result: Result) -> tuple[PartCard, ...]:
+    """Describe every renderer."""
+    records = result.components.values()
+    return tuple(_card(record) for record in records if record.kind == "renderer")
+
+
+def _card(record: ComponentRecord) -> PartCard:
     return PartCard(
         name=record.name,
-        changed=_changed(record),
+        changed=dict(record.changed),
         licence=record.licence,
         citation=record.citation,
         card=str(record.facts.get("card", "")),
@@ -76,10 +84,6 @@ def _overlap(facts: dict[str, Any], untrained: bool) -> Overlap:
     if "overlap" in facts:
         return _OVERLAPS.get(facts["overlap"], "unknown")
     return "none" if untrained or facts.get("pretraining") == "none" else "unknown"
-
-
-def _changed(record: ComponentRecord) -> dict[str, Any]:
-    return dict(record.changed)
 
 
 def _text(value: object) -> str | None:
