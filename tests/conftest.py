@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pianobench import Clip, Corpus, Dataset, Dimension
+from pianobench import Clip, Corpus, Dataset, Dimension, Notes, write_notes
 from pianobench.config import RunConfig
 from pianobench.evaluate import OutOfFold
 from pianobench.frame_store import FrameRow, FrameStore
@@ -185,3 +188,95 @@ def same_weights() -> Callable[[Any, int], Any]:
         return own.requires_grad_(False)
 
     return make
+
+
+@pytest.fixture
+def write_take() -> Callable[..., Notes]:
+    """Write a take: the notes are the piece's, the touch and the timing the seed's."""
+
+    def write(path: Path, piece: int, seed: int | None, notes: int = 60) -> Notes:
+        music = np.random.default_rng(piece)
+        pitch = 60 + music.integers(-6 - 2 * piece, 7 + 2 * piece, size=notes)
+        onset = np.arange(notes) / (2 + piece)
+        touch = np.random.default_rng([piece, seed or 0])
+        played = onset if seed is None else onset + 0.01 * touch.random(notes)
+        loud = np.full(notes, 64) if seed is None else touch.integers(30, 110, size=notes)
+        none = np.zeros(0, dtype=np.int64)
+        length = 0.3 + 0.1 * touch.random() / (2 + piece)
+        take = Notes(played, played + length, pitch, loud, played[:0], none, none)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_notes(path, take)
+        return take
+
+    return write
+
+
+ASAP_TAKES = {
+    ("Bach", "Fugue_1"): ["Ada01", "Bela01M", "Clara01"],
+    ("Bach", "Fugue_2"): ["Ada02", "Bela02M"],
+    ("Bach", "Prelude"): ["LEE_K03", "LEE_H03"],
+    ("Chopin", "Ballade"): ["Ada04", "Clara04"],
+    ("Chopin", "Etude"): ["Dinu_2009_05M", "Ada05", "Bela05"],
+    ("Chopin", "Waltz"): ["Emil06"],
+    ("Liszt", "Sonata"): ["Dinu07", "Ada07_2004"],
+    ("Liszt", "Lied"): ["Emil08", "Bela08"],
+}
+
+
+@pytest.fixture
+def asap_root(tmp_path: Path, write_take: Callable[..., Notes]) -> Path:
+    """A data root holding an ASAP of eight pieces by three composers, 17 takes in all."""
+    root = tmp_path / "data" / "asap"
+    rows = []
+    for number, ((composer, title), players) in enumerate(ASAP_TAKES.items()):
+        folder = f"{composer}/{title}"
+        write_take(root / folder / "midi_score.mid", number, None)
+        for seed, player in enumerate(players, start=1):
+            write_take(root / folder / f"{player}.mid", number, seed)
+            recorded = player.endswith("M")
+            audio = f"{{maestro}}/2004/{player}.wav" if recorded else ""
+            rows.append(
+                {
+                    "composer": composer,
+                    "title": title,
+                    "folder": folder,
+                    "midi_score": f"{folder}/midi_score.mid",
+                    "midi_performance": f"{folder}/{player}.mid",
+                    "maestro_audio_performance": audio,
+                    "start": "1.5" if recorded else "",
+                    "end": "",
+                }
+            )
+    write_table(root / "metadata.csv", rows)
+    return root.parent
+
+
+def write_table(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+@pytest.fixture
+def psyllabus_root(tmp_path: Path, write_take: Callable[..., Notes]) -> Path:
+    """A data root holding a PSyllabus of 22 entries by 4 composers, two of every level."""
+    root = tmp_path / "data" / "psyllabus"
+    root.mkdir(parents=True)
+    entries = {}
+    with zipfile.ZipFile(root / "mid.zip", "w") as archive:
+        for number in range(22):
+            composer = f"Dvořák {'ABCD'[number % 4]}"
+            key = f"{composer}Piece no. {number}"
+            write_take(tmp_path / "take.mid", number // 2, number + 1)
+            archive.write(tmp_path / "take.mid", f"mid/{key}.mid")
+            entries[key] = {
+                "ps": str(number // 2),
+                "youtube_link": "https://example.org",
+                "composer": composer,
+                "PS_title": f"Piece no. {number}",
+                "duration": 30.0,
+                "related_entries": [],
+            }
+    (root / "psyllabus.json").write_text(json.dumps(entries), encoding="utf-8")
+    return root.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pianobench import Clip, Corpus, Dimension, Notes, write_notes
+from pianobench import Clip, Corpus, Dimension, LeftOut, Notes, write_notes
 from pianobench.describe import describe
 
 
@@ -59,3 +59,9 @@ def test_what_cannot_be_counted_is_said_and_is_not_zero(pair: Corpus) -> None:
     assert list(found.unchecked) == ["contained", "identical", "recurring"]
     assert found.text().count("not checked") == 6
     assert found.as_json()["identical_clips"] is None
+
+
+def test_what_is_left_out_is_counted_by_its_reason(pair: Corpus) -> None:
+    found = describe(replace(pair, left_out=(LeftOut("the MIDI is missing", ("x", "y")),)))
+    assert "left out, the MIDI is missing                      2" in found.text()
+    assert found.as_json()["left_out"] == {"the MIDI is missing": 2}

@@ -70,6 +70,9 @@ SWEEP_COMMANDS = [
 DATA_COMMANDS = [
     "bench fetch percepiano",
     "bench audit percepiano piece",
+    "bench fetch asap",
+    "bench info asap",
+    "bench audit asap",
     "bench run --dataset percepiano --encoder midi-stats --head kernel-ridge",
 ]
 SLOW_DATA_COMMANDS = ["bench run --encoder mel --head ridge"]

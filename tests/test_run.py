@@ -87,6 +87,18 @@ def test_a_device_that_would_not_be_used_is_refused(place: Workplace) -> None:
         run(plan, registry, replace(place, device="cuda"))
 
 
+def test_a_dataset_without_labels_is_refused_with_the_studies_that_take_it(
+    place: Workplace, asap_root: Path
+) -> None:
+    registry = Registry()
+    plan = plan_run(asked(dataset="asap", encoder="midi-stats"), registry)
+    with pytest.raises(
+        UsageError, match=r"'asap' has no labels, .* `bench study consistency --dat"
+    ):
+        run(plan, registry, replace(place, data_root=asap_root))
+    assert not list(place.results.glob("*/result.json"))
+
+
 RECORDED = """
 import numpy as np
 import soundfile

@@ -33,7 +33,18 @@ from .errors import (
 from .hookspecs import hookimpl
 from .notes import Notes, read_notes, write_notes
 from .pairs import Pairs
-from .values import Clip, Corpus, Dimension, Fold, Frames, Ratings, Remote, Split
+from .values import (
+    Clip,
+    Corpus,
+    DatasetCard,
+    Dimension,
+    Fold,
+    Frames,
+    LeftOut,
+    Ratings,
+    Remote,
+    Split,
+)
 
 __version__ = "0.1.0"
 
@@ -46,12 +57,14 @@ __all__ = [
     "Corpus",
     "DataError",
     "Dataset",
+    "DatasetCard",
     "DependencyError",
     "Dimension",
     "EncodingError",
     "Fold",
     "Frames",
     "Head",
+    "LeftOut",
     "MidiError",
     "NetworkHead",
     "Notes",

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from .pairs import Pairs
-from .values import Clip, Corpus, Floats, Frames, Remote
+from .values import Clip, Corpus, DatasetCard, Floats, Frames, Remote
 
 __all__ = [
     "AudioEncoder",
@@ -92,7 +92,9 @@ class Dataset(Component):
     default_renderer: ClassVar[str] = "fluidsynth"
     """Renderer used when an audio encoder is run and none is asked for."""
     notice: ClassVar[str] = ""
-    """What a user must know of the licence before downloading."""
+    """What a user must know of the licence before downloading, or how else to get it."""
+    card: ClassVar[DatasetCard] = DatasetCard()
+    """Its size, what is wrong with it, and which studies take it."""
 
     def load(self, root: Path) -> Corpus:
         """Read the corpus from its folder.

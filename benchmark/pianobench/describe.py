@@ -38,6 +38,8 @@ class Description:
         Passages that several excerpts share.
     unchecked : mapping of str to str
         What could not be counted, and why.
+    left_out : mapping of str to int
+        Entries that are no clips, counted by the reason.
     """
 
     dataset: str
@@ -51,6 +53,7 @@ class Description:
     identical_clips: int | None
     recurring: tuple[Recurrence, ...]
     unchecked: Mapping[str, str]
+    left_out: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts as JSON holds them."""
@@ -59,6 +62,7 @@ class Description:
             "groups": dict(self.groups),
             "recurring": {r.passage: list(r.excerpts) for r in self.recurring},
             "unchecked": dict(self.unchecked),
+            "left_out": dict(self.left_out),
         }
 
     def text(self) -> str:
@@ -71,6 +75,7 @@ class Description:
             "pairs of takes, one holding the other": self.contained_takes,
             "groups of note-identical clips": self.identical_groups,
             "clips in them": self.identical_clips,
+            **{f"left out, {why}": count for why, count in self.left_out.items()},
         }
         lines = [f"{self.dataset}, version {self.version}", ""]
         lines += [
@@ -124,4 +129,5 @@ def describe(corpus: Corpus) -> Description:
         identical_clips=None if isinstance(identical, Unchecked) else sum(map(len, identical)),
         recurring=recurring,
         unchecked=unchecked,
+        left_out={left.why: len(left.entries) for left in corpus.left_out},
     )

@@ -23,6 +23,7 @@ from typing import Any
 from .components import (
     AudioEncoder,
     Component,
+    Dataset,
     Head,
     NetworkHead,
     Renderer,
@@ -210,9 +211,24 @@ def encode_plan(
 def load_scorable(plan: Plan, workplace: Workplace) -> Corpus:
     """Read a corpus that can be scored."""
     corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
+    if not corpus.dimensions:
+        raise UsageError(_unlabelled(plan.dataset))
     # Every score needs passages: better to learn that now than after fitting.
     corpus.group("passage")
     return corpus
+
+
+def _unlabelled(dataset: Dataset) -> str:
+    commands = [f"`bench study {kind} --dataset {dataset.name}`" for kind in dataset.card.studies]
+    instead = (
+        f" Apply a model of another dataset to it: {' or '.join(commands)}."
+        if commands
+        else " Choose a dataset with labels."
+    )
+    return (
+        f"The dataset {dataset.name!r} has no labels, so that nothing can be fitted to it or "
+        f"scored on it.{instead}"
+    )
 
 
 def load_splits(plan: Plan, corpus: Corpus) -> dict[str, Split]:

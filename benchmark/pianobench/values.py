@@ -21,10 +21,12 @@ from .errors import DataError, EncodingError, SplitError
 __all__ = [
     "Clip",
     "Corpus",
+    "DatasetCard",
     "Dimension",
     "Floats",
     "Fold",
     "Frames",
+    "LeftOut",
     "Ratings",
     "Remote",
     "Split",
@@ -85,6 +87,36 @@ class Ratings:
     values: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Entries of a dataset that are no clips of its corpus: why, and their names."""
+
+    why: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCard:
+    """What a user should know of a dataset before using it.
+
+    Attributes
+    ----------
+    size : str
+        Clips, hours, bytes.
+    issues : tuple of str
+        What is wrong with it, a sentence each.
+    studies : tuple of str
+        Kinds of `bench study` that take it; named where a run refuses it for want of labels.
+    overlaps : tuple of str
+        Labelled datasets of which it holds takes, so that a model fitted on them knows these.
+    """
+
+    size: str = ""
+    issues: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
+    overlaps: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Clips, what is known of each, and what is to be predicted.
@@ -106,6 +138,8 @@ class Corpus:
     raters : int array, shape (clips,)
         Number of distinct raters behind each clip's targets; 1 where unknown.
     ratings : Ratings or None
+    left_out : tuple of LeftOut
+        What the dataset lists and the corpus does not hold.
 
     Raises
     ------
@@ -122,6 +156,7 @@ class Corpus:
     human: NDArray[np.bool_]
     raters: NDArray[np.int64]
     ratings: Ratings | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"dataset {self.name!r}"

@@ -129,8 +129,31 @@ def test_info_of_a_dataset_with_scores_tells_how_it_is_aligned(
 def test_info_of_a_dataset_says_where_its_files_were_sought(tmp_path: Path) -> None:
     shown = typed("info", "percepiano", "--data-root", tmp_path)
     assert shown.exit_code == 0
-    assert f"alignment: not known. PercePiano is not at {tmp_path}" in shown.output
+    assert f"here: nothing. PercePiano is not at {tmp_path}" in shown.output
 
 
 def test_info_of_a_dataset_without_scores_says_nothing_of_them() -> None:
     assert "alignment" not in typed("info", "demo").output
+
+
+def test_info_of_a_dataset_tells_its_issues_and_what_was_left_out(asap_root: Path) -> None:
+    (asap_root / "asap" / "Bach" / "Fugue_1" / "Ada01.mid").unlink()
+    shown = typed("info", "asap", "--data-root", asap_root)
+    assert "known issue: There are no labels." in shown.output
+    assert "1 of the 17 entries of asap cannot be used: 'Bach/Fugue_1/Ada01'" in shown.output
+    skipping = ("--set", "dataset.unusable=skip", "--data-root", asap_root)
+    shown = typed("info", "asap", *skipping)
+    assert "here: 16 clips, no labelled dimensions; 3 composers, 8 excerpts" in shown.output
+    assert "left out: 1, because the performance is missing: Bach/Fugue_1/Ada01" in shown.output
+    assert "overlap with percepiano: could not be checked. PercePiano is not at" in shown.output
+
+
+@pytest.mark.data
+def test_info_counts_the_four_takes_that_percepiano_cut_its_excerpts_from(
+    data_root: Path,
+) -> None:
+    shown = typed("info", "asap", "--data-root", data_root)
+    (line,) = [line for line in shown.output.splitlines() if line.startswith("overlap")]
+    assert line.startswith("overlap with percepiano, by notes: 4 clips hold 52 of its takes: ")
+    takes = ("Lin05", "Richardson07M", "RichardsonC06M", "WangH06M")
+    assert line.endswith(", ".join(f"Schubert/Impromptu_op142/3/{take}" for take in takes))

@@ -76,6 +76,16 @@ class UnratedDataset(GoodDataset):
         return self.corpus(root, raters=np.array([1, 0]))
 
 
+class Unlabelled(GoodDataset):
+    """Performances that nobody rated."""
+
+    licence = "MIT"
+    citation = "Somebody, somewhen"
+
+    def load(self, root):
+        return self.corpus(root, dimensions=(), targets=np.zeros((2, 0)))
+
+
 class AbsentDataset(Dataset):
     """To be downloaded."""
 
@@ -107,6 +117,12 @@ def test_a_dataset_that_keeps_its_contract_fails_no_check(failed):
 @pytest.mark.parametrize("faulty", FAULTS)
 def test_a_dataset_that_breaks_it_fails_the_checks_of_what_it_breaks(failed, faulty):
     assert failed(faulty()) == FAULTS[faulty]
+
+
+def test_a_dataset_without_labels_keeps_its_contract():
+    checks = {check.name: check for check in check_component(Unlabelled())}
+    assert not [name for name, check in checks.items() if check.passed is False]
+    assert checks["scales its targets"].detail == "It has no labels."
 
 
 def test_data_that_is_not_there_is_not_run_but_must_say_how_to_get_it(monkeypatch, tmp_path):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import CheckFailedError, PianobenchError, UsageError
-from .options import data_option, json_option, open_dataset, open_registry, plugin_option
+from .options import data_option, json_option, open_registry, plugin_option
 
 if TYPE_CHECKING:
     from ..components import Component
@@ -80,8 +80,12 @@ def info(
 ) -> None:
     """Show the facts and options of a component: NAME, or NAME:ARGUMENT.
 
-    Of a dataset with scores, also how well its performances are aligned with them.
+    Of a dataset, also its known issues, what of it is here, what is left out, the takes that it
+    shares with others, and how well performances are aligned with their scores.
     """
+    from ..components import Dataset
+    from .dataset_text import card_lines, corpus_lines
+
     registry = open_registry(plugins)
     for kind, given in _chosen(registry, name, settings, weights).items():
         found = registry.find(kind, name)
@@ -98,22 +102,9 @@ def info(
             default = "..." if field.is_required() else repr(field.get_default())
             click.echo(f"  --set {kind}.{option}={default}  {field.description or ''}")
         if kind == "dataset":
-            for line in _alignment(registry, name, data_root):
+            dataset = registry.create(Dataset, kind, given.name, given.options)
+            for line in (*card_lines(dataset), *corpus_lines(registry, dataset, data_root)):
                 click.echo(line)
-
-
-def _alignment(registry: Registry, name: str, data_root: Path | None) -> Iterator[str]:
-    """Sum up what the cache holds; nothing is aligned for it."""
-    from ..alignment import summarise_alignments
-    from ..corpus import load_corpus
-
-    try:
-        summary = summarise_alignments(load_corpus(open_dataset(registry, name), data_root).clips)
-    except PianobenchError as error:
-        yield f"alignment: not known. {error}"
-        return
-    if summary.clips:
-        yield summary.text()
 
 
 @click.command()

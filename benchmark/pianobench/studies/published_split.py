@@ -32,14 +32,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..array_files import ArrayFile, read_arrays, write_arrays
-from ..corpus import load_corpus
 from ..errors import ResultError, UsageError
 from ..fitting import Material, Member, fit_and_predict
 from ..metrics import pooled_r2
 from ..parallel import run_all
 from ..plan import Plan
 from ..progress import track
-from ..run import Workplace, encode_plan, environment
+from ..run import Workplace, encode_plan, environment, load_scorable
 from ..sequences import Sequences
 from ..stored_features import StoredFeatures
 from ..values import Corpus
@@ -167,8 +166,7 @@ def published_split(
     PianobenchError
         Whatever the stages refuse. Draws that are done by then are kept.
     """
-    corpus = load_corpus(plan.dataset, workplace.data_root, workplace.cache)
-    corpus.group("passage")
+    corpus = load_scorable(plan, workplace)
     require_same_draws(corpus.name, corpus.digest, seeds, beside)
     draws = [draw_test_set(corpus, seed) for seed in seeds]
     encoded, features = encode_plan(plan, corpus, workplace)

@@ -88,6 +88,8 @@ def groups_every_clip(trial: Trial) -> None:
 def scales_its_targets(trial: Trial) -> None:
     """To [0, 1], and with dimensions that differ in name and vary."""
     corpus = trial.corpus
+    if not corpus.dimensions:
+        raise NotRunError("It has no labels.")
     low, high = corpus.targets.min(), corpus.targets.max()
     require(low >= 0 and high <= 1, f"Targets run from {low:.3g} to {high:.3g}, not in [0, 1].")
     names = [dimension.name for dimension in corpus.dimensions]
