@@ -18,9 +18,11 @@ from .bootstrap import (
     resample_indices,
 )
 from .ceiling import IntraclassCorrelation, intraclass_correlation, split_half
+from .components_of_variance import VarianceComponents, variance_components
 from .correlation import ErrorCorrelation, error_correlation, fusion_bound
 from .effects import Effect, EffectSizes, effect_sizes
 from .equivalence import MARGIN, Verdict, probability_within, tost, verdict
+from .following import TrueDeviations, true_deviations, within_slope
 from .jackknife import (
     Interval,
     Jackknife,
@@ -33,6 +35,12 @@ from .jackknife import (
 from .multiplicity import benjamini_hochberg, holm
 from .precision import seed_variance, smallest_detectable_difference, with_seed_variance
 from .published import AsPublished, Measured, PublishedTest, as_published
+from .rank_association import (
+    RankTests,
+    rank_correlation,
+    rank_correlation_interval,
+    rank_correlation_tests,
+)
 from .ranks import RankIntervals, best_p_values, rank_intervals
 from .ratings import Reliability
 from .significance import DimensionTests, PairTests, dimension_tests, pair_tests
@@ -56,8 +64,11 @@ __all__ = [
     "PairTests",
     "PublishedTest",
     "RankIntervals",
+    "RankTests",
     "Rate",
     "Reliability",
+    "TrueDeviations",
+    "VarianceComponents",
     "Verdict",
     "as_published",
     "bca_interval",
@@ -81,6 +92,9 @@ __all__ = [
     "passage_jackknife",
     "percentile_interval",
     "probability_within",
+    "rank_correlation",
+    "rank_correlation_interval",
+    "rank_correlation_tests",
     "rank_intervals",
     "resample_indices",
     "seed_variance",
@@ -88,8 +102,11 @@ __all__ = [
     "split_half",
     "t_interval",
     "tost",
+    "true_deviations",
     "two_way_jackknife",
     "two_way_jackknife_t",
+    "variance_components",
     "verdict",
     "with_seed_variance",
+    "within_slope",
 ]
