@@ -54,7 +54,7 @@ def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
     on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS, *FUSION_COMMANDS}
     here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
-    here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS, *RERUN_COMMANDS}
+    here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS, *RERUN_COMMANDS, *APPLYING_COMMANDS}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
@@ -122,6 +122,11 @@ FUSION_COMMANDS = [
     "bench run --encoder midi-stats --head kernel-ridge",
     "bench run --encoder mel --head kernel-ridge",
     "bench study fusion results/MIDI-STATS results/MEL",
+]
+# Of docs/consistency.md and docs/difficulty.md.
+APPLYING_COMMANDS = [
+    "bench study consistency --dataset asap --encoder midi-stats",
+    "bench study difficulty --dataset asap --encoder midi-stats",
 ]
 SYMBOLIC_COMMANDS = ["bench run --encoder score-stats", "bench run --encoder han"]
 
@@ -212,6 +217,16 @@ def test_the_sweeps_of_the_documents_run(place: Path, monkeypatch: pytest.Monkey
     for name in ("grid-*-piece-nested", "my_grid-*-piece"):
         (answer,) = place.glob(f"results/sweeps/{name}/sweep.json")
         assert json.loads(answer.read_text())["missing"] == []
+
+
+def test_the_studies_that_apply_a_model_run(
+    place: Path, asap_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Fitted on demo and applied to an invented ASAP: as shown, they read thousands of files.
+    small = f" --head ridge --train demo --jobs 1 --data-root {asap_root}"
+    for command in APPLYING_COMMANDS:
+        assert type_in(command + small, monkeypatch) == 0
+    assert len(list(place.glob("studies/*/report.html"))) == 2
 
 
 def test_the_class_body_of_the_readme_is_short() -> None:

@@ -149,6 +149,7 @@ def test_info_of_a_dataset_tells_its_issues_and_what_was_left_out(asap_root: Pat
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_info_counts_the_four_takes_that_percepiano_cut_its_excerpts_from(
     data_root: Path,
 ) -> None:

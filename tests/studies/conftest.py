@@ -1,9 +1,10 @@
-"""What the studies of stored results share: two results on the demo corpus."""
+"""What studies share: two results on demo, and a model of demo for an invented ASAP."""
 
 from __future__ import annotations
 
+import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pianobench.plan import plan_run
 from pianobench.plugins import Registry
 from pianobench.run import Workplace, run
 from pianobench.studies import inner_predictions
+from pianobench.studies.applied import Application, plan_application
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +57,45 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(inner_predictions, "fit_and_predict", counted)
     return members
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def at(tmp_path: Path, own_cache: Path, features: Path, asap_root: Path) -> Iterator[Workplace]:
+    """Where studies of the invented ASAP work."""
+    with cache_at(features):
+        yield Workplace(tmp_path / "studies", features, asap_root, jobs=1)
+
+
+@pytest.fixture
+def asked() -> Callable[..., Application]:
+    """Ask for midi-stats and ridge, fitted on demo and applied to ASAP."""
+
+    def ask(dataset: str = "asap", **how: Any) -> Application:
+        given = {"dataset": dataset, "encoder": "midi-stats", "head": "ridge"}
+        return plan_application(RunConfig.parse(given, "test"), "demo", Registry(), **how)
+
+    return ask
+
+
+@pytest.fixture
+def list_also(asap_root: Path) -> Callable[[str, bytes], None]:
+    """Add a performance of Bach's Prelude to the invented ASAP."""
+
+    def add(name: str, content: bytes) -> None:
+        metadata = asap_root / "asap" / "metadata.csv"
+        (asap_root / "asap" / "Bach" / "Prelude" / f"{name}.mid").write_bytes(content)
+        with metadata.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        (first, *_) = [row for row in rows if row["title"] == "Prelude"]
+        rows.append({**first, "midi_performance": f"Bach/Prelude/{name}.mid"})
+        with metadata.open("w", newline="") as file:
+            table = csv.DictWriter(file, list(first))
+            table.writeheader()
+            table.writerows(rows)
+
+    return add
