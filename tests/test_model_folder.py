@@ -18,7 +18,7 @@ from pianobench import AudioEncoder, Dataset, Head
 from pianobench.apply_model import apply_model
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
-from pianobench.errors import DataError, ResultError, UsageError
+from pianobench.errors import ResultError, UsageError
 from pianobench.fitted_model import encode_clips
 from pianobench.model_folder import KeptModel, keep_model, open_model
 from pianobench.places import cache_at
@@ -34,6 +34,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "extra-trees": {"n_estimators": 10},
     "mlp": {"epochs": 1, "hidden": 8},
 }
+NO_NOTE = bytes.fromhex("4d546864000000060000000101e04d54726b0000000400ff2f00")
 MEL = {"name": "mel", "bands": 8}
 
 
@@ -259,11 +260,14 @@ def test_files_that_an_encoder_cannot_take_cost_no_other(
     recording = replace(clip, id="recording", midi=None, audio=tmp_path / "a.wav")
     torn = replace(clip, id="torn", midi=tmp_path / "torn.mid")
     (tmp_path / "torn.mid").write_bytes(b"MThd")
-    found = apply_model(kept, [torn, clip, recording], place)
+    mute = replace(clip, id="mute", midi=tmp_path / "mute.mid")
+    (tmp_path / "mute.mid").write_bytes(NO_NOTE)
+    found = apply_model(kept, [torn, clip, recording, mute], place)
     assert [each.id for each in found.clips] == [clip.id]
     assert found.values.shape == (1, 6)
     assert "reads notes. Give the performance as MIDI" in str(found.failures["recording"])
-    assert isinstance(found.failures["torn"], DataError)
+    assert str(found.failures["torn"]).startswith("Cannot read the MIDI file")
+    assert "holds no note" in str(found.failures["mute"])
     nothing = apply_model(kept, [torn], place)
     assert (nothing.clips, nothing.values.shape, nothing.percentiles) == ((), (0, 6), [])
 
@@ -286,7 +290,9 @@ def test_a_model_of_renders_notes_that_recordings_are_something_else(
     assert "holds a sample that is not a number" in str(found.failures["nan.wav"])
     assert found.notes[0].startswith("1 of 2 are recordings, and the model was fitted on renders")
     assert found.percentiles[1] > 90
-    recorded = replace(kept, model=replace(kept.model, plan=replace(asked, renderer=None)))
+    recorded = replace(
+        kept, model=replace(kept.model, plan=replace(asked, renderers=(), test_renderers=()))
+    )
     alone = apply_model(recorded, [clip, sounds[0]], place)
     assert [each.id for each in alone.clips] == ["a.wav"]
     assert "is MIDI, and the model was fitted on recordings" in str(alone.failures[clip.id])

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pianobench import NetworkHead
+from pianobench import NetworkHead, write_notes
 from pianobench.array_files import read_arrays
 from pianobench.cli import main
 from pianobench.plugins import Registry
+from pianobench.probes import probe_notes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,7 +55,8 @@ def test_every_command_shown_is_one_that_this_file_runs() -> None:
     on_data = {*DATA_COMMANDS, *SLOW_DATA_COMMANDS, *PUBLISHED_COMMANDS}
     on_notes = {*STUDY_COMMANDS, *SYMBOLIC_COMMANDS, *FUSION_COMMANDS}
     here = {*DEMO_COMMANDS, *SWEEP_COMMANDS, *TRAINING_COMMANDS, *on_notes, *on_data}
-    here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS, *RERUN_COMMANDS, *APPLYING_COMMANDS}
+    here |= {*INSTRUMENT_COMMANDS, *TRANSFER_COMMANDS, *RERUN_COMMANDS}
+    here |= {*APPLYING_COMMANDS, *PREDICT_COMMANDS}
     assert set(shown_commands()) == here | ENCODER_COMMANDS
 
 
@@ -127,6 +129,12 @@ FUSION_COMMANDS = [
 APPLYING_COMMANDS = [
     "bench study consistency --dataset asap --encoder midi-stats",
     "bench study difficulty --dataset asap --encoder midi-stats",
+]
+PREDICT_COMMANDS = [
+    "bench fit --dataset demo --encoder midi-stats --head kernel-ridge",
+    "bench predict models/NAME my_takes/slow.mid",
+    "bench predict models/NAME my_takes --csv",
+    "bench study zero-shot models/NAME my_takes --skip",
 ]
 SYMBOLIC_COMMANDS = ["bench run --encoder score-stats", "bench run --encoder han"]
 
@@ -207,6 +215,18 @@ def test_the_commands_on_several_instruments_run(
     assert row["r2"]["tone:0.9"]["value"] == pytest.approx(scores["metrics"]["r2"], abs=1e-5)
     (interval,) = (each for each in scores["intervals"] if each["method"] == "jackknife-t")
     assert row["r2"]["tone:0.9"]["low"] == pytest.approx(interval["low"], abs=1e-5)
+
+
+def test_a_model_is_fitted_and_applied_as_shown(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "my_takes").mkdir()
+    write_notes(place / "my_takes" / "slow.mid", probe_notes(8))
+    for command in PREDICT_COMMANDS:
+        name = next((path.name for path in place.glob("models/*")), "")
+        assert type_in(command.replace("NAME", name), monkeypatch) == 0, command
+    (page,) = place.glob("studies/*/report.html")
+    assert "slow.mid" in page.read_text()
 
 
 def test_the_sweeps_of_the_documents_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from .audio import is_silent
 from .errors import AudioError, DataError, PianobenchError, UsageError
-from .notes import read_notes
 from .values import Clip, Corpus
 
 __all__ = ["AUDIO", "MIDI", "clips_of_files", "unlabelled"]
@@ -98,7 +97,7 @@ def _clip(path: Path) -> Clip:
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check its name.")
     if ending in MIDI:
-        read_notes(path)
+        # What is wrong within is told where it is rendered or encoded.
         return Clip(str(path), midi=path)
     if is_silent(path):
         raise AudioError(

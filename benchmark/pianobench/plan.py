@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -252,12 +252,27 @@ def _create_each_once(
     named: Sequence[Choice], option: str, registry: Registry
 ) -> tuple[Renderer, ...]:
     """Make renderers, in an order that does not depend on the list."""
-    made = [registry.create(Renderer, "renderer", each.name, each.options) for each in named]
+    made = [
+        registry.create(Renderer, "renderer", each.name, each.options)
+        for each in _apart(named, registry)
+    ]
     made.sort(key=lambda each: (each.name, json.dumps(each.options, sort_keys=True)))
     for one, other in pairwise(made):
         if one == other:
             raise UsageError(f"{option} names {spelled(one)} more than once. Name each once.")
     return tuple(made)
+
+
+def _apart(named: Sequence[Choice], registry: Registry) -> Iterator[Choice]:
+    """Take apart names that stand for several renderers."""
+    for each in named:
+        name, _, argument = each.name.partition(":")
+        found = registry.find("renderer", name).component
+        several = found.ensembles.get(argument, ()) if issubclass(found, Renderer) else ()
+        if several:
+            yield from (each.model_copy(update={"name": f"{name}:{one}"}) for one in several)
+        else:
+            yield each
 
 
 def spelled(component: Component) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from pianobench import AudioError, Clip, DependencyError, UsageError, write_notes
+from pianobench.config import RunConfig
+from pianobench.plan import plan_run
 from pianobench.plugins import Registry
 from pianobench.probes import probe_notes
 from pianobench.render import render_clips
@@ -137,9 +139,13 @@ def test_presets_are_checked(install: Callable[..., Path]) -> None:
 
 
 def test_the_studys_six_have_one_name() -> None:
-    found = Registry().find("renderer", "pianoteq").component
-    assert found.ensembles["study-six"] == STUDY_SIX
+    asked = {"dataset": "demo", "encoder": "mel", "renderer": "pianoteq:study-six"}
+    plan = plan_run(RunConfig.parse(asked, "test"), Registry())
+    renderers = [each for each in plan.renderers if isinstance(each, Pianoteq)]
+    assert sorted(each.preset for each in renderers) == sorted(STUDY_SIX)
     assert len(set(STUDY_SIX)) == 6
+    config = plan.config.model_dump(mode="json")
+    assert plan_run(RunConfig.parse(config, "test"), Registry()).config.digest == plan.config.digest
 
 
 def test_a_demo_build_is_found_out_and_refused_unless_allowed(
