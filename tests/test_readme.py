@@ -299,11 +299,11 @@ def test_the_commands_on_fusion_run(place: Path, monkeypatch: pytest.MonkeyPatch
     *runs, study = FUSION_COMMANDS
     for command in runs:
         # The demo corpus instead of PercePiano, which takes minutes to render.
-        assert type_in(f"{command} --dataset demo --protocols piece", monkeypatch) == 0
+        assert type_in(f"{command} --dataset demo --protocols piece --jobs 1", monkeypatch) == 0
     for name, encoder in (("MIDI-STATS", "midi-stats"), ("MEL", "mel")):
         (result,) = place.glob(f"results/demo-{encoder}-*kernel-ridge-*")
         study = study.replace(name, result.name)
-    assert type_in(study, monkeypatch) == 0
+    assert type_in(f"{study} --jobs 1", monkeypatch) == 0
     (folder,) = place.glob("studies/fusion-demo-piece-midi-stats-mel-*")
     assert {"study.json", "gains.svg", "errors.svg", "report.html"} <= {
         path.name for path in folder.iterdir()

@@ -106,7 +106,7 @@ def test_a_fusion_is_printed_and_reported(place: Path, monkeypatch: pytest.Monke
     pytest.importorskip("matplotlib")
     ways = {name: fusion_rules.FUSIONS[name] for name in ("mean", "weighted")}
     monkeypatch.setattr("pianobench.studies.fusion.FUSIONS", ways)
-    for head in ("ridge", "mean"):
+    for head in ("ridge", "kernel-ridge"):
         type_in(f"run --dataset demo --encoder midi-stats --head {head} --protocols piece --jobs 1")
     fused = " ".join(["study fusion --jobs 1", *map(str, sorted(place.glob("results/demo-*")))])
     done = type_in(fused)
