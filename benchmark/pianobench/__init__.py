@@ -12,10 +12,8 @@ from .components import (
     Dataset,
     Head,
     NetworkHead,
-    PairPredictor,
     PairwiseHead,
     Pooling,
-    Predictor,
     PretrainedEncoder,
     Renderer,
     ScoreEncoder,
@@ -33,6 +31,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .notes import Notes, read_notes, write_notes
 from .pairs import Pairs
+from .predictors import PairPredictor, Predictor
 from .values import (
     Clip,
     Corpus,

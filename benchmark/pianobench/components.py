@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from .pairs import Pairs
+from .predictors import PairPredictor, Predictor
 from .values import Clip, Corpus, DatasetCard, Floats, Frames, Remote
 
 __all__ = [
@@ -36,10 +37,8 @@ __all__ = [
     "Head",
     "LossName",
     "NetworkHead",
-    "PairPredictor",
     "PairwiseHead",
     "Pooling",
-    "Predictor",
     "PretrainedEncoder",
     "Renderer",
     "ScoreEncoder",
@@ -274,20 +273,6 @@ class Pooling(Component):
         raise NotImplementedError
 
 
-@runtime_checkable
-class Predictor(Protocol):
-    """A fitted head."""
-
-    @property
-    def selected(self) -> Mapping[str, Any]:
-        """What was chosen inside the training part (penalty, epochs, ...), as JSON holds it."""
-        ...
-
-    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict (clips, features) -> (clips, dimensions)."""
-        ...
-
-
 class Head(Component):
     """Features to labels; a head that is trained by gradient is a `NetworkHead`."""
 
@@ -322,20 +307,6 @@ class Head(Component):
             Ignored, and said so in the class docstring, where the method has no weights.
         """
         raise NotImplementedError
-
-
-@runtime_checkable
-class PairPredictor(Protocol):
-    """A head fitted to `Pairs`."""
-
-    @property
-    def selected(self) -> Mapping[str, Any]:
-        """As of a `Predictor`."""
-        ...
-
-    def predict_pairs(self, across: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Predict by (new clips, training clips), by measure -> (new clips, dimensions)."""
-        ...
 
 
 class PairwiseHead(Head):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Head, NetworkHead, PairwiseHead, Predictor
+from .components import Head, NetworkHead, PairwiseHead
 from .config import Weighting
 from .descent import Epoch
 from .ensemble import Ensemble
@@ -29,6 +29,7 @@ from .errors import (
 )
 from .inputs import Inputs, inputs_of
 from .model_files import save_network
+from .predictors import Predictor
 from .stored_features import StoredFeatures
 from .training import TrainedNetwork, train_network
 from .values import Corpus, Fold

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .array_files import read_arrays, write_arrays
-from .components import AudioEncoder, Dataset, Head, NetworkHead, Predictor
+from .components import AudioEncoder, Dataset, Head, NetworkHead
 from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .errors import ResultError, UsageError
@@ -29,6 +29,7 @@ from .plan import Plan, plan_run
 from .plugins import Registry
 from .predictions import file_digest
 from .predictor_arrays import predictor_from_arrays, predictor_to_arrays
+from .predictors import Predictor
 from .record import data_record
 from .result import ComponentRecord, DataRecord, writing
 from .run import Workplace, component_records, environment

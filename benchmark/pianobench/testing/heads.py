@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..components import Head, NetworkHead, PairwiseHead, Predictor
+from ..components import Head, NetworkHead, PairwiseHead
 from ..predictor_arrays import predictor_from_arrays, predictor_to_arrays
+from ..predictors import Predictor
 from ..training import train_network
 from .checks import NotRunError, require, require_equal
 
