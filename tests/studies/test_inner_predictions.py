@@ -18,12 +18,40 @@ from pianobench.inner_folds import inner_splits
 from pianobench.plan import Plan, plan_run
 from pianobench.plugins import Registry
 from pianobench.result import read_result
-from pianobench.run import Workplace, encode_plan
+from pianobench.run import (
+    Workplace,
+    component_records,
+    encode,
+    encode_plan,
+    ensemble_of,
+    features_of,
+    render,
+)
 from pianobench.split import load_split
 from pianobench.stored_features import StoredFeatures
 from pianobench.studies import inner_predictions as module
 from pianobench.studies.inner_predictions import Base, InnerPredictions, predict_inside
 from pianobench.values import Corpus, Split
+
+# An encoder that hears quickly.
+SPECTRA = """
+import numpy as np
+from pianobench import AudioEncoder, hookimpl
+
+class Spectra(AudioEncoder):
+    name, sample_rate, backend, chunk_s = "spectra", 2000, "numpy", None
+
+    def load(self, device):
+        def spectra(waveforms):
+            whole = waveforms[:, : waveforms.shape[1] // 100 * 100]
+            frames = whole.reshape(len(whole), -1, 100)
+            return [np.log1p(np.abs(np.fft.rfft(frames))).astype(np.float32)]
+        return spectra
+
+@hookimpl
+def bench_components():
+    return [Spectra]
+"""
 
 
 class Ground(NamedTuple):
@@ -49,7 +77,7 @@ def files(place: Workplace) -> list[Path]:
     return sorted((place.cache / "inner").rglob("*.safetensors"))
 
 
-def features_of(plan: Plan, corpus: Corpus, place: Workplace) -> StoredFeatures:
+def vectors_of(plan: Plan, corpus: Corpus, place: Workplace) -> StoredFeatures:
     _, features = encode_plan(plan, corpus, place)
     assert isinstance(features, StoredFeatures)
     return features
@@ -61,7 +89,7 @@ def test_predictions_are_those_of_models_that_a_run_would_fit(
     found = predict(ground, place, folds=4)
     inner = list(inner_splits(ground.corpus, ground.split, 4).values())
     for base, predictions in zip(ground.bases, found, strict=True):
-        features = features_of(base.plan, ground.corpus, place)
+        features = vectors_of(base.plan, ground.corpus, place)
         expected = evaluate(base.plan.head, features, ground.corpus, inner, (0,))
         assert predictions.models == 16
         for fold, by_hand in zip(ground.split.folds, expected, strict=True):
@@ -78,7 +106,7 @@ def test_several_seeds_are_averaged(ground: Ground, place: Workplace) -> None:
     base = Base(ground.bases[0].result, plan)
     (found,) = predict(ground._replace(bases=[base]), place, folds=2)
     inner = list(inner_splits(ground.corpus, ground.split, 2).values())
-    features = features_of(plan, ground.corpus, place)
+    features = vectors_of(plan, ground.corpus, place)
     expected = evaluate(plan.head, features, ground.corpus, inner, (3, 5))
     for fold, by_hand in zip(ground.split.folds, expected, strict=True):
         mean = by_hand.values.mean(axis=0)[fold.train]
@@ -139,8 +167,31 @@ def test_an_encoder_that_has_changed_is_noted(ground: Ground, place: Workplace) 
     stored["components"]["encoder"]["facts"]["fingerprint"] = "old"
     changed = Base(type(ground.bases[0].result).model_validate(stored), ground.bases[0].plan)
     found = predict(ground._replace(bases=[changed, ground.bases[1]]), place)
+    assert found[0].limits[0].startswith("fingerprint of the encoder is ")
     assert f"and 'old' in {changed.result.name}" in found[0].limits[0]
     assert found[1].limits == ()
+
+
+def test_several_renders_are_fitted_together_and_averaged(
+    ground: Ground, place: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "spectra.py").write_text(SPECTRA)
+    given = ground.bases[0].result.config.model_dump(exclude={"encoder", "head", "layers"})
+    several = {"encoder": "spectra", "head": "ridge", "renderer": ["tone", "tone:0.2"]}
+    registry = Registry((tmp_path / "spectra.py",))
+    plan = plan_run(RunConfig.parse({**given, **several}, "test"), registry)
+    heard = plan.by_renderer()
+    encoded = [encode(p, ground.corpus, render(p, ground.corpus, place), place) for p in heard]
+    components = component_records(plan, encoded[0])
+    base = Base(ground.bases[0].result.model_copy(update={"components": components}), plan)
+    (found,) = predict(ground._replace(bases=[base]), place, folds=2)
+    assert found.limits == ()
+    inner = list(inner_splits(ground.corpus, ground.split, 2).values())
+    ensemble = ensemble_of(plan, ground.corpus)
+    features = features_of(plan, *encoded)
+    expected = evaluate(plan.head, features, ground.corpus, inner, (0,), ensemble=ensemble)
+    for fold, by_hand in zip(ground.split.folds, expected, strict=True):
+        np.testing.assert_array_equal(found.values[fold.name], by_hand.values[0, fold.train])
 
 
 def test_a_device_serves_only_encoders_that_can_use_it(ground: Ground, place: Workplace) -> None:

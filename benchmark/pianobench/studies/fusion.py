@@ -32,8 +32,6 @@ Bioinformatics 7:91, 2006. https://doi.org/10.1186/1471-2105-7-91
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -49,10 +47,11 @@ from ..metrics import FloatArray, LabelArray, pooled_r2
 from ..plan import plan_run
 from ..plugins import Registry
 from ..predictions import read_predictions, write_predictions
-from ..result import predictions_name, read_result, result_folder, writing
+from ..result import predictions_name, read_result, result_folder
 from ..run import Workplace, environment, load_scorable
 from ..split import load_split
 from ..values import Corpus, Split
+from .folder import make_folder, save_study, study_name
 from .fusion_findings import Way, find
 from .fusion_record import Fusion
 from .fusion_rules import FUSIONS, Learner, Rule
@@ -152,22 +151,21 @@ def fusion(
     split = load_split(corpus, protocol, bases[0].plan.dataset)
     inner = inner_splits(corpus, split, inner_folds)
     inside = predict_inside(bases, corpus, split, inner, workplace)
-    name = _name(bases, given, inner)
+    folder = workplace.results / _name(bases, given, inner)
+    make_folder(folder)
     limits = [limit for found in inside for limit in found.limits]
-    with writing(workplace.results, name) as folder:
-        ways = _fuse_all(folder, given, split, inside, limits)
-        study = Fusion(
-            name=name,
-            pianobench=version("pianobench"),
-            protocol=protocol,
-            split_digest=split.digest,
-            inner_folds=inner_folds,
-            environment=environment(workplace),
-            **find(results, given, inside, ways, limits)._asdict(),
-        )
-        text = json.dumps(study.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        (folder / "study.json").write_text(text + "\n", encoding="utf-8")
-    return study, workplace.results / name
+    ways = _fuse_all(folder, given, split, inside, limits)
+    study = Fusion(
+        name=folder.name,
+        pianobench=version("pianobench"),
+        protocol=protocol,
+        split_digest=split.digest,
+        inner_folds=inner_folds,
+        environment=environment(workplace),
+        **find(results, given, inside, ways, limits)._asdict(),
+    )
+    save_study(study, folder)
+    return study, folder
 
 
 def _read_bases(folders: Sequence[Path], registry: Registry) -> list[Base]:
@@ -195,10 +193,8 @@ def _name(bases: Sequence[Base], given: Contenders, inner: Mapping[str, Split]) 
         for base in bases
     ]
     folds = [inside.digest for inside in inner.values()]
-    identity = [KIND, version("pianobench"), protocol, given.corpus.digest, depends, folds]
-    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    names = [base.plan.encoder.name.replace("/", "_") for base in bases]
-    return "-".join([KIND, given.corpus.name, protocol, *names, digest[:8]])
+    parts = [given.corpus.name, protocol, *(base.plan.encoder.name for base in bases)]
+    return study_name(KIND, parts, [given.corpus.digest, depends, folds])
 
 
 def _fuse_all(

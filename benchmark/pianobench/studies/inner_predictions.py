@@ -37,7 +37,14 @@ from ..parallel import run_where_it_pays
 from ..plan import Plan
 from ..progress import track
 from ..result import Result
-from ..run import Workplace, encode_plan
+from ..run import (
+    Workplace,
+    component_records,
+    encode,
+    ensemble_of,
+    features_of,
+    render,
+)
 from ..sequences import Sequences
 from ..stored_features import StoredFeatures
 from ..values import Corpus, Split
@@ -119,9 +126,18 @@ def _tasks(
     base: Base, corpus: Corpus, inner: Mapping[str, Split], workplace: Workplace
 ) -> tuple[list[_Task], tuple[str, ...]]:
     """Encode what a base reads, and list its models."""
-    plan = base.plan
-    encoded, features = encode_plan(plan, corpus, _place_of(plan, workplace))
-    material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
+    plan, place = base.plan, _place_of(base.plan, workplace)
+    encoded = [
+        encode(alone, corpus, render(alone, corpus, place), place) for alone in plan.by_renderer()
+    ]
+    features = features_of(plan, *encoded)
+    material = Material.of(
+        plan.head,
+        features,
+        corpus,
+        ensemble=ensemble_of(plan, corpus),
+        weighting=plan.config.weighting,
+    )
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
     depends = [version("pianobench"), config, corpus.digest, _content(features)]
     folder = workplace.cache / "inner" / _digest(depends)
@@ -129,7 +145,7 @@ def _tasks(
         _Task(material, member, folder / f"{_name(member, corpus)}.safetensors")
         for member in members_of(plan.head, corpus, list(inner.values()), plan.config.seeds)
     ]
-    return tasks, _changes(base, encoded)
+    return tasks, _changes(base, encoded[0])
 
 
 def _place_of(plan: Plan, workplace: Workplace) -> Workplace:
@@ -140,17 +156,13 @@ def _place_of(plan: Plan, workplace: Workplace) -> Workplace:
 
 def _changes(base: Base, encoded: Encoded | EncodedFrames) -> tuple[str, ...]:
     """Name what is not as it was when the result was made."""
-    was = base.result.components
-    then = {"the encoder's fingerprint": was["encoder"].facts.get("fingerprint")}
-    now = {"the encoder's fingerprint": encoded.fingerprint}
-    if base.plan.renderer is not None:
-        then["the renderer's version"] = was["renderer"].facts.get("version")
-        now["the renderer's version"] = base.plan.renderer.version()
     return tuple(
-        f"{what} is {now[what]!r} here and {then[what]!r} in {base.result.name}: the models that "
+        f"{fact} of the {part} is {now.facts[fact]!r} here and "
+        f"{base.result.components[part].facts.get(fact)!r} in {base.result.name}: the models that "
         "are fitted inside training parts differ from those behind its predictions."
-        for what in now
-        if then[what] != now[what]
+        for part, now in component_records(base.plan, encoded).items()
+        for fact in ("fingerprint", "version")
+        if fact in now.facts and now.facts[fact] != base.result.components[part].facts.get(fact)
     )
 
 
