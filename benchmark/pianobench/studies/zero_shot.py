@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
 
@@ -130,11 +130,23 @@ class ZeroShot(_Record):
 
 @dataclass(frozen=True)
 class Recordings:
-    """What a study is about: clips, where they come from, and files that are none."""
+    """What a study is about.
+
+    Attributes
+    ----------
+    source : str
+        Where the clips come from.
+    clips : tuple of Clip
+    failures : mapping of str to PianobenchError
+        Files that are no clips.
+    left_out : mapping of str to str
+        Entries that the dataset was asked to leave out, and why.
+    """
 
     source: str
     clips: tuple[Clip, ...]
     failures: Mapping[str, PianobenchError]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -244,7 +256,10 @@ def _record(
         far=float((percentiles[new] > FAR).mean()),
         known=list(overlap.pairs),
         unchecked=overlap.unchecked,
-        failures={name: str(error) for name, error in failures.items()},
+        failures={
+            **recordings.left_out,
+            **{name: str(error) for name, error in failures.items()},
+        },
         notes=list(applied.notes),
         environment=environment(workplace),
     )

@@ -104,4 +104,5 @@ def _recordings(
     choice = Choice.model_validate(chosen["dataset"])
     found = registry.create(Dataset, "dataset", choice.name, choice.options)
     corpus = load_corpus(found, place.data_root, place.cache)
-    return Recordings(corpus.name, corpus.clips, {})
+    left_out = {entry: each.why for each in corpus.left_out for entry in each.entries}
+    return Recordings(corpus.name, corpus.clips, {}, left_out)
