@@ -6,7 +6,6 @@ system lists it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from typing import Any
 from .assemble import read_board
 from .board import Board
 from .model_index import model_index
+from .page import page
 from .readme import readme
 from .spreadsheet import csv_table, latex_table
+from .text import json_text
 
 __all__ = ["board_json", "leaderboard_files", "write_leaderboard"]
 
@@ -55,6 +56,7 @@ def leaderboard_files(board: Board) -> dict[str, str]:
         files[f"{name}.csv"] = csv_table(dataset)
         files[f"{name}.tex"] = latex_table(dataset)
     files["model-index.yaml"] = model_index(board)
+    files["index.html"] = page(board)
     return files
 
 
@@ -66,16 +68,9 @@ def board_json(board: Board) -> str:
     given = _rounded(board.model_dump(mode="json"))
     datasets = []
     for dataset in given.pop("datasets"):
-        rows = ",\n".join(_dumped(row) for row in dataset.pop("rows"))
-        datasets.append(f'{_dumped(dataset)[:-1]},"rows":[\n{rows}\n]}}')
-    return f'{_dumped(given)[:-1]},"datasets":[\n' + ",\n".join(datasets) + "\n]}\n"
-
-
-def _dumped(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+        rows = ",\n".join(json_text(row) for row in dataset.pop("rows"))
+        datasets.append(f'{json_text(dataset)[:-1]},"rows":[\n{rows}\n]}}')
+    return f'{json_text(given)[:-1]},"datasets":[\n' + ",\n".join(datasets) + "\n]}\n"
 
 
 def _rounded(value: Any) -> Any:

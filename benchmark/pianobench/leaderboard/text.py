@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
-__all__ = ["csv_text", "latex_text", "markdown_text", "yaml_text"]
+__all__ = ["csv_text", "json_text", "latex_text", "markdown_text", "yaml_text"]
 
 # What a spreadsheet takes for the start of a formula, with the full-width forms it also takes.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -41,6 +43,20 @@ def markdown_text(text: str) -> str:
     line = " ".join(text.split())
     entities = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", entities)
+
+
+def json_text(value: Any) -> str:
+    r"""Write JSON without blanks, and without what could end a script that it stands in.
+
+    Examples
+    --------
+    >>> json_text({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def latex_text(text: str) -> str:

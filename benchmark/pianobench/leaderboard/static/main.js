@@ -1,0 +1,241 @@
+// The page: what is chosen, and what follows from it. The choice is kept in the address.
+
+const board = readBoard(find("board-data").textContent);
+const state = { dataset: 0, protocol: "", tab: "rows", row: "", other: "" };
+let view;
+let table;
+let columns = null;
+let opener = null;
+
+function choose(select, names, chosen) {
+  select.replaceChildren(...names.map(([value, text]) => element("option", { value, selected: value === chosen }, text)));
+}
+
+function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const wanted = given.get("dataset");
+  state.dataset = Math.max(0, board.datasets.findIndex((each) => datasetName(each) === wanted));
+  const names = board.datasets[state.dataset].protocols.map(({ name }) => name);
+  const first = names.includes(board.ranking) ? board.ranking : names[0];
+  state.protocol = names.includes(given.get("protocol")) ? given.get("protocol") : first;
+  state.tab = TABS.includes(given.get("tab")) ? given.get("tab") : "rows";
+  state.row = given.get("row") ?? "";
+  state.other = given.get("other") ?? "";
+}
+
+function writeAddress() {
+  const kept = { dataset: datasetName(view.dataset), protocol: state.protocol, tab: state.tab, row: state.row, other: state.row && state.other };
+  const given = Object.entries(kept).filter(([, value]) => value);
+  history.replaceState(null, "", `#${new URLSearchParams(given)}`);
+}
+
+function datasetName({ dataset, version }) {
+  return `${dataset} ${version}`;
+}
+
+function showProtocol() {
+  const dataset = board.datasets[state.dataset];
+  const protocol = dataset.protocols.find(({ name }) => name === state.protocol);
+  view = makeView(board, dataset, protocol);
+  view.items = view.rows.map((row) => itemOf(view, row));
+  choose(find("protocol"), dataset.protocols.map(({ name, summary }) => [name, `${name} \u2013 ${summary}`]), state.protocol);
+  find("protocol-note").textContent = protocol.ranks
+    ? "This protocol ranks the leaderboard."
+    : `Rows are ranked on ${board.ranking}; this is shown beside it.`;
+  find("known").replaceChildren(...summary(view, board.level));
+  showFilters();
+  table?.destroy();
+  const shown = ({ field, shown, always }) => always || (columns ? columns.has(field) : shown && (innerWidth > NARROW_PX || ["rank", "r2"].includes(field)));
+  table = makeTable(find("rows-table"), view, openRow, shown, redraw);
+  table.on("tableBuilt", () => {
+    filterRows();
+    showColumns();
+    document.documentElement.classList.add("ready");
+  });
+}
+
+function showFilters() {
+  for (const field of ["encoder", "input", "head"]) {
+    const select = find(`filter-${field}`);
+    const values = [...new Set(view.items.map((item) => item[field]))].filter(Boolean).sort();
+    choose(select, [["", "any"], ...values.map((value) => [value, value])], select.value);
+  }
+}
+
+function filterRows() {
+  const sought = find("filter-text").value.trim().toLowerCase().split(/\s+/);
+  const wanted = ["encoder", "input", "head"].map((field) => [field, find(`filter-${field}`).value]);
+  const [best, compared] = ["best", "compared"].map((each) => find(`filter-${each}`).checked);
+  table.setFilter(
+    (item) =>
+      sought.every((word) => item.searched.includes(word)) &&
+      wanted.every(([field, value]) => !value || item[field] === value) &&
+      (!best || item.best === 1) &&
+      (!compared || item.scores.comparable)
+  );
+}
+
+function showColumns() {
+  const available = columnsOf(view, openRow).filter(({ always }) => !always);
+  find("columns").replaceChildren(
+    ...available.map(({ field, title, help }) =>
+      element(
+        "label",
+        { title: help },
+        element("input", {
+          type: "checkbox",
+          checked: table.getColumn(field).isVisible(),
+          onchange: (event) => {
+            const column = table.getColumn(field);
+            if (event.target.checked) column.show();
+            else column.hide();
+            columns = new Set(available.map((each) => each.field).filter((each) => table.getColumn(each).isVisible()));
+            table.redraw(true);
+          },
+        }),
+        ` ${title}`
+      )
+    )
+  );
+}
+
+// Only the tab that is seen is drawn.
+function redraw() {
+  requestAnimationFrame(() => {
+    if (!document.documentElement.classList.contains("ready")) return;
+    find("pages").hidden = table.getPageMax() < 2;
+    if (state.tab === "rows") return;
+    const items = rowsShown(table);
+    const place = find(`${state.tab}-content`);
+    if (!items.length) return place.replaceChildren("No row is left by these filters.");
+    if (state.tab === "intervals") return drawForest(place, view, items);
+    if (state.tab === "dimensions") return place.replaceChildren(heatMap(view, items, openRow));
+    place.replaceChildren(verdictMatrix(view, items, openRow) ?? `Nothing is tested here: ${view.protocol.limit || "no row shown can be compared"}.`);
+  });
+}
+
+const TABS = ["rows", "intervals", "dimensions", "pairs"];
+
+function showTab(name, focus = false) {
+  state.tab = name;
+  for (const each of TABS) {
+    const chosen = each === name;
+    const tab = find(`tab-${each}`);
+    tab.setAttribute("aria-selected", chosen);
+    tab.tabIndex = chosen ? 0 : -1;
+    if (chosen && focus) tab.focus();
+    find(`panel-${each}`).hidden = !chosen;
+  }
+  if (name === "rows" && table && document.documentElement.classList.contains("ready")) table.redraw();
+  redraw();
+  writeAddress();
+}
+
+function moveTab(event) {
+  const at = TABS.indexOf(state.tab);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  showTab(TABS.at(to % TABS.length), true);
+}
+
+function openRow(row) {
+  if (!find("row").open) opener = document.activeElement;
+  state.row = row.name;
+  const other = view.rows.find(({ name }) => name === state.other && name !== row.name);
+  find("row-title").textContent = rowTitle(row);
+  find("row-content").replaceChildren(
+    ...rowContent(view, row, other, (chosen) => {
+      state.other = chosen?.name ?? "";
+      openRow(row);
+      find("other").focus();
+    }).filter(Boolean)
+  );
+  const dialog = find("row");
+  if (!dialog.open) {
+    dialog.showModal();
+    find("row-body").scrollTop = 0;
+  }
+  drawRow(row, other);
+  writeAddress();
+}
+
+function drawRow(row, other) {
+  const dimensions = find("dimensions-chart");
+  if (dimensions) drawDimensions(dimensions, view, other ? [row, other] : [row]);
+  const curves = find("curves-chart");
+  if (curves) drawCurves(curves, view, row);
+}
+
+function closeRow() {
+  state.row = "";
+  writeAddress();
+  opener?.focus();
+}
+
+function nowDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function showTheme() {
+  find("theme").textContent = nowDark() ? "Light" : "Dark";
+  find("theme").setAttribute("aria-label", nowDark() ? "Use light colours" : "Use dark colours");
+}
+
+function switchTheme() {
+  const theme = nowDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem("pianobench-theme", theme);
+  } catch {
+    // Then it lasts as long as the page.
+  }
+  recolour();
+}
+
+function recolour() {
+  showTheme();
+  redraw();
+  const row = state.row && view.rows.find(({ name }) => name === state.row);
+  if (row) drawRow(row, view.rows.find(({ name }) => name === state.other && name !== state.row));
+}
+
+function start() {
+  choose(find("dataset"), board.datasets.map((each, at) => [`${at}`, datasetName(each)]), "");
+  find("dataset-field").hidden = board.datasets.length < 2;
+  readAddress();
+  find("dataset").value = `${state.dataset}`;
+  find("dataset").addEventListener("change", (event) => {
+    state.dataset = Number(event.target.value);
+    const names = board.datasets[state.dataset].protocols.map(({ name }) => name);
+    if (!names.includes(state.protocol)) state.protocol = names[0];
+    showProtocol();
+    writeAddress();
+  });
+  find("protocol").addEventListener("change", (event) => {
+    state.protocol = event.target.value;
+    showProtocol();
+    writeAddress();
+  });
+  find("filtering").open = innerWidth > NARROW_PX;
+  find("filters").addEventListener("input", filterRows);
+  find("filters").addEventListener("submit", (event) => event.preventDefault());
+  find("tabs").addEventListener("keydown", moveTab);
+  for (const each of TABS) find(`tab-${each}`).addEventListener("click", () => showTab(each));
+  find("theme").addEventListener("click", switchTheme);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  find("row").addEventListener("close", closeRow);
+  find("row-close").addEventListener("click", () => find("row").close());
+  showTheme();
+  showProtocol();
+  showTab(state.tab);
+  // Charts need what comes after this script.
+  addEventListener("load", () => {
+    const row = view.rows.find(({ name }) => name === state.row);
+    redraw();
+    if (row) openRow(row);
+  });
+}
+
+start();
