@@ -21,8 +21,10 @@ from typing import Any
 
 __all__ = ["pack"]
 
-# With fewer repetitions than this a pool and its indexes are longer than the values.
+# With fewer repetitions than this a pool and its indexes are longer than the values. Long lists are
+# given up on when so many values from their start hardly repeat.
 _REPETITIONS = 2
+_TRIED = 64
 
 
 def pack(values: Sequence[Any]) -> Any:
@@ -55,7 +57,11 @@ def _pooled(values: list[Any]) -> Any:
         alike = values[0] if values.count(values[0]) == len(values) > 1 else None
         return None if alike is None else {"all": alike, "n": len(values)}
     places: dict[str, int] = {}
-    at = [places.setdefault(json.dumps(value, sort_keys=True), len(places)) for value in values]
+    at: list[int] = []
+    for value in values:
+        at.append(places.setdefault(json.dumps(value, sort_keys=True), len(places)))
+        if len(at) == _TRIED and len(places) * _REPETITIONS > _TRIED:
+            return None
     if len(places) == 1 and len(values) > 1:
         return {"all": values[0], "n": len(values)}
     if len(places) * _REPETITIONS > len(values):

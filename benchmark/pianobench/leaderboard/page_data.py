@@ -2,7 +2,8 @@
 
 Numbers are in thousandths (``board.json`` has more digits), rows are packed as columns, verdicts are
 run lengths, curves are thinned where there are many of them. Of the two intervals of a dimension or
-category the page has the one of the protocol's scope, as half its width.
+category the page has the one of the protocol's scope, as half its width; the R2 of a category is the
+mean of its dimensions.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from .rows import RANKING
 __all__ = ["page_data"]
 
 # Characters that the curves of all rows may take together, and about how many one epoch takes.
-_CURVES = 900_000
-_EPOCH = 12
+_CURVES = 700_000
+_EPOCH = 11
 _MOST_EPOCHS = 60
-_FEWEST_EPOCHS = 6
+_FEWEST_EPOCHS = 5
 
 
 def page_data(board: Board) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def _dataset(dataset: DatasetBoard) -> dict[str, Any]:
         | {
             "rows": [places[name] for name in protocol.rows],
             "verdicts": [run_lengths(letters) for letters in protocol.verdicts],
+            "pairs": {letter: "".join(protocol.verdicts).count(letter) for letter in "wen"},
         }
         for protocol in dataset.protocols
     ]
@@ -88,29 +90,30 @@ def _scores(scores: ProtocolScores, folder: str, epochs: int) -> dict[str, Any]:
     return {
         **scores.model_dump(mode="json", exclude=apart),
         "files": [path.removeprefix(folder) for path in scores.files],
-        "dimensions": _estimates(scores.dimensions),
-        "categories": None if scores.categories is None else _estimates(scores.categories),
+        "dimensions": {
+            "r2": list(scores.dimensions.r2),
+            "half": _half_widths(scores.dimensions),
+        },
+        "categories": None if scores.categories is None else _half_widths(scores.categories),
         "curves": [_curve(curve, epochs) for curve in scores.curves] if epochs else None,
         "curve_count": len(scores.curves),
     }
 
 
-def _estimates(estimates: Estimates) -> dict[str, Any]:
+def _half_widths(estimates: Estimates) -> list[float] | None:
     low, high = estimates.c_low, estimates.c_high
     if estimates.g_low is not None:
         low, high = estimates.g_low, estimates.g_high
-    half = None
-    if low is not None and high is not None:
-        half = [(top - bottom) / 2 for bottom, top in zip(low, high, strict=True)]
-    return {"r2": list(estimates.r2), "half": half}
+    if low is None or high is None:
+        return None
+    return [(top - bottom) / 2 for bottom, top in zip(low, high, strict=True)]
 
 
 def _curve(curve: CurveRecord, epochs: int) -> dict[str, Any]:
-    """Take up to so many epochs, from the first to the last, and the one that was kept."""
-    count = len(curve.loss)
-    steps = min(epochs, count)
-    shown = {round(step * (count - 1) / max(1, steps - 1)) for step in range(steps)}
-    at = sorted(shown | {curve.best})
+    """Take up to so many epochs, densest at the start where most happens, and the one kept."""
+    last = len(curve.loss) - 1
+    shown = {round(last * (step / (epochs - 1)) ** 2) for step in range(epochs)}
+    at = sorted(shown | {curve.best}) if last >= epochs else list(range(last + 1))
     return {
         "fold": curve.fold,
         "seed": curve.seed,

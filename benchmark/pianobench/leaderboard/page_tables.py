@@ -43,7 +43,7 @@ def _dataset_part(dataset: DatasetBoard) -> list[str]:
     title = f"{escape(dataset.dataset)} {escape(dataset.version)}"
     others = [p.name for p in dataset.protocols if p.name != RANKING]
     heads = ["no.", "rank", "not told apart from", "row", f"R2 on {RANKING}", "new performers"]
-    heads += ["of ceiling", *_METRICS.values(), *others, "overlap", "checked", "files"]
+    heads += ["of ceiling", *_METRICS.values(), *others, "overlap", "checked"]
     order = [p.rows for p in dataset.protocols if p.name == RANKING]
     places = {name: place for place, name in enumerate(order[0] if order else (), start=1)}
     body = [_line(row, places, others) for row in dataset.rows]
@@ -76,7 +76,6 @@ def _line(row: BoardRow, places: dict[str, int], others: Sequence[str]) -> list[
         *(_number(row.scores[name].r2 if name in row.scores else None) for name in others),
         escape(row.encoder.overlap),
         escape(", ".join(row.badges)),
-        f'<a href="results/{quote(row.name, safe="")}/{quote("result.json")}">result</a>',
     ]
 
 
@@ -85,7 +84,8 @@ def _label(row: BoardRow, scores: ProtocolScores | None) -> str:
     detail = "; ".join([row.input, *row.options])
     flags = () if scores is None or scores.comparable else scores.flags
     beware = f"<br>{escape('; '.join(flags))}" if flags else ""
-    return f"<strong>{escape(title)}</strong><br>{escape(detail)}{beware}"
+    path = f"results/{quote(row.name, safe='')}/result.json"
+    return f'<a href="{path}">{escape(title)}</a><br>{escape(detail)}{beware}'
 
 
 def _reported_part(reported: Iterable[Reported]) -> list[str]:
@@ -119,16 +119,19 @@ def _reported_score(each: Reported) -> str:
 def _table(
     caption: str, heads: Sequence[str], body: Iterable[Sequence[str]], label: int = 3
 ) -> str:
-    """Lay out cells of markup; the column `label` says what a line is of."""
+    """Lay out cells of markup; the column `label` says what a line is of.
+
+    End tags of cells and lines are left out, as HTML allows: there may be 2,000 lines.
+    """
     head = "".join(f'<th scope="col">{name}</th>' for name in map(escape, heads))
     lines = (
         "".join(
-            f'<th scope="row">{cell}</th>' if at == label else f"<td>{cell}</td>"
+            f'<th scope="row">{cell}' if at == label else f"<td>{cell}"
             for at, cell in enumerate(cells)
         )
         for cells in body
     )
-    rows = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    rows = "\n".join(f"<tr>{line}" for line in lines)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
         f'<table class="plain"><caption class="unseen">{caption}</caption>'

@@ -7,7 +7,7 @@ function draw(place, spec, name) {
   place.replaceChildren();
   return vegaEmbed(
     place,
-    { background: null, autosize: { type: "fit-x", contains: "padding" }, ...spec, config: chartConfig() },
+    { background: null, ...spec, config: chartConfig() },
     {
       ast: true,
       renderer: "svg",
@@ -153,39 +153,34 @@ function drawDimensions(place, view, rows) {
   );
 }
 
-function drawCurves(place, view, row) {
+// `field` of every model by epoch, with the epoch that was kept.
+function drawCurves(place, view, row, field, title) {
   const curves = row.scores[view.name].curves;
   const values = curves.flatMap(({ fold, seed, best, epochs, loss_1e5, validation_r2 }) =>
     epochs.map((epoch, at) => ({
-      fold, model: `${fold} ${seed}`, seed, epoch: epoch + 1, kept: epoch === best,
+      fold, seed, model: `${fold} ${seed}`, epoch: epoch + 1, kept: epoch === best,
       loss: loss_1e5[at] / 1e5, r2: validation_r2[at],
     }))
   );
-  const x = { field: "epoch", type: "quantitative", title: "epoch" };
-  const color = { field: "fold", type: "nominal", title: "fold" };
-  const detail = { field: "model", type: "nominal" };
-  const panel = (field, title, scale) => ({
-    width: Math.max(220, Math.min(420, place.clientWidth / 2 - 90)),
-    height: 200,
-    layer: [
-      { mark: { type: "line", strokeWidth: 1.5, clip: true }, encoding: { x, y: { field, type: "quantitative", title, scale }, color, detail } },
-      {
-        transform: [{ filter: "datum.kept" }],
-        mark: { type: "point", filled: true, size: 45, opacity: 1, clip: true },
-        encoding: { x, y: { field, type: "quantitative" }, color, tooltip: [{ field: "fold" }, { field: "seed" }, { field: "epoch" }, { field, title, format: ".3f" }] },
-      },
-    ],
-  });
   // Below it a network has not begun to learn, and its first epochs would flatten all others.
   const least = Math.max(-0.25, Math.min(...values.map(({ r2 }) => r2)));
+  const scale = field === "r2" ? { domainMin: least, nice: true } : { zero: false };
+  const x = { field: "epoch", type: "quantitative", title: "epoch" };
+  const y = { field, type: "quantitative", title, scale };
+  const color = { field: "fold", type: "nominal", title: "fold" };
+  const tooltip = [{ field: "fold" }, { field: "seed" }, { field: "epoch" }, { field, title, format: ".3f" }];
   return draw(
     place,
     {
-      description: `Loss and validation R2 of ${plural(curves.length, "model")} by epoch; points are the epochs that were kept.`,
+      description: `${title} of ${plural(curves.length, "model")} by epoch; points are the epochs that were kept.`,
       data: { values },
-      columns: place.clientWidth < 620 ? 1 : 2,
-      concat: [panel("r2", "validation R2", { domainMin: least }), panel("loss", "training loss", { zero: false })],
+      width: "container",
+      height: 200,
+      layer: [
+        { mark: { type: "line", strokeWidth: 1.5, clip: true }, encoding: { x, y, color, detail: { field: "model", type: "nominal" } } },
+        { transform: [{ filter: "datum.kept" }], mark: { type: "point", filled: true, size: 45, opacity: 1, clip: true }, encoding: { x, y, color, tooltip } },
+      ],
     },
-    `${row.name}-${view.name}-curves`
+    `${row.name}-${view.name}-${field}`
   );
 }

@@ -44,13 +44,27 @@ function showProtocol() {
     : `Rows are ranked on ${board.ranking}; this is shown beside it.`;
   find("known").replaceChildren(...summary(view, board.level));
   showFilters();
+  showColumns();
+  remakeTable([{ column: "r2", dir: "desc" }]);
+}
+
+function isShown({ field, shown, always }) {
+  const byDefault = shown && (innerWidth > NARROW_PX || ["rank", "r2"].includes(field));
+  return always || (columns ? columns.has(field) : byDefault);
+}
+
+// Tabulator draws hidden columns too: a table of those that are shown is made instead.
+function remakeTable(sorters) {
   table?.destroy();
-  const shown = ({ field, shown, always }) => always || (columns ? columns.has(field) : shown && (innerWidth > NARROW_PX || ["rank", "r2"].includes(field)));
-  table = makeTable(find("rows-table"), view, openRow, shown, redraw);
+  document.documentElement.classList.remove("ready");
+  const chosen = columnsOf(view, openRow).filter(isShown);
+  const known = sorters.filter(({ column }) => chosen.some(({ field }) => field === column));
+  table = makeTable(find("rows-table"), view.items, chosen, known, redraw);
   table.on("tableBuilt", () => {
-    filterRows();
-    showColumns();
     document.documentElement.classList.add("ready");
+    filterRows();
+    performance.mark("interactive");
+    redraw();
   });
 }
 
@@ -63,13 +77,17 @@ function showFilters() {
 }
 
 function filterRows() {
-  const sought = find("filter-text").value.trim().toLowerCase().split(/\s+/);
-  const wanted = ["encoder", "input", "head"].map((field) => [field, find(`filter-${field}`).value]);
+  const sought = find("filter-text").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = ["encoder", "input", "head"].map((field) => [field, find(`filter-${field}`).value]).filter(([, value]) => value);
   const [best, compared] = ["best", "compared"].map((each) => find(`filter-${each}`).checked);
+  if (!sought.length && !wanted.length && !best && !compared) {
+    if (table.getFilters().length) table.clearFilter();
+    return;
+  }
   table.setFilter(
     (item) =>
       sought.every((word) => item.searched.includes(word)) &&
-      wanted.every(([field, value]) => !value || item[field] === value) &&
+      wanted.every(([field, value]) => item[field] === value) &&
       (!best || item.best === 1) &&
       (!compared || item.scores.comparable)
   );
@@ -77,25 +95,16 @@ function filterRows() {
 
 function showColumns() {
   const available = columnsOf(view, openRow).filter(({ always }) => !always);
+  const boxes = available.map((column) => element("input", { type: "checkbox", checked: isShown(column) }));
+  const change = () => {
+    columns = new Set(available.filter((_, at) => boxes[at].checked).map(({ field }) => field));
+    remakeTable(table.getSorters().map(({ field, dir }) => ({ column: field, dir })));
+  };
   find("columns").replaceChildren(
-    ...available.map(({ field, title, help }) =>
-      element(
-        "label",
-        { title: help },
-        element("input", {
-          type: "checkbox",
-          checked: table.getColumn(field).isVisible(),
-          onchange: (event) => {
-            const column = table.getColumn(field);
-            if (event.target.checked) column.show();
-            else column.hide();
-            columns = new Set(available.map((each) => each.field).filter((each) => table.getColumn(each).isVisible()));
-            table.redraw(true);
-          },
-        }),
-        ` ${title}`
-      )
-    )
+    ...available.map(({ title, help }, at) => {
+      boxes[at].addEventListener("change", change);
+      return element("label", { title: help }, boxes[at], ` ${title}`);
+    })
   );
 }
 
@@ -163,8 +172,10 @@ function openRow(row) {
 function drawRow(row, other) {
   const dimensions = find("dimensions-chart");
   if (dimensions) drawDimensions(dimensions, view, other ? [row, other] : [row]);
-  const curves = find("curves-chart");
-  if (curves) drawCurves(curves, view, row);
+  if (find("r2-chart")) {
+    drawCurves(find("r2-chart"), view, row, "r2", "validation R2");
+    drawCurves(find("loss-chart"), view, row, "loss", "training loss");
+  }
 }
 
 function closeRow() {

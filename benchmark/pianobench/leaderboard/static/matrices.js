@@ -14,26 +14,23 @@ function short(r2) {
 function heatMap(view, items, open) {
   const { dimensions, categories, ceiling } = view.dataset;
   const top = ceiling?.mean ?? 0.8;
-  const members = categories.length
-    ? categories.map(({ name, dimensions: own }) => ({ name, at: own.map((one) => dimensions.findIndex(({ name }) => name === one)) }))
-    : [{ name: "", at: dimensions.map((_, at) => at) }];
-  const measured = items.some(({ scores }) => scores.categories);
+  const members = categories.length ? categories : [{ name: "", places: dimensions.map((_, at) => at) }];
   const upright = (text, more) => element("th", { scope: "col", class: "upright", ...more }, element("span", {}, text));
   const head = [
     element(
       "tr",
       {},
       element("th", { rowspan: 2, scope: "col", class: "corner" }, "Row"),
-      measured ? element("th", { scope: "colgroup", colspan: categories.length, class: "family" }, "Categories") : null,
+      categories.length ? element("th", { scope: "colgroup", colspan: categories.length, class: "family" }, "Categories") : null,
       categories.length
-        ? members.map(({ name, at }) => element("th", { scope: "colgroup", colspan: at.length, class: "family" }, at.length > 1 ? name : ""))
+        ? members.map(({ name, places }) => element("th", { scope: "colgroup", colspan: places.length, class: "family" }, places.length > 1 ? name : "\u00a0"))
         : element("th", { scope: "colgroup", colspan: dimensions.length, class: "family" }, "Dimensions")
     ),
     element(
       "tr",
       {},
-      measured ? categories.map(({ name }, at) => upright(name, { class: `upright${at ? "" : " first"}` })) : null,
-      members.flatMap(({ at }) => at.map((one, first) => {
+      categories.map(({ name }, at) => upright(name, { class: `upright${at ? "" : " first"}` })),
+      members.flatMap(({ places }) => places.map((one, first) => {
         const { name, low, high } = dimensions[one];
         return upright(words(name), { class: `upright${first ? "" : " first"}`, title: low ? `${low} to ${high}` : null });
       }))
@@ -45,13 +42,13 @@ function heatMap(view, items, open) {
     return element("td", { class: first ? `${kind} first` : kind, title, ...shading }, short(r2));
   };
   const body = items.map((item) => {
-    const { dimensions: own, categories: families } = item.scores;
+    const { dimensions: own, categories: halves } = item.scores;
     return element(
       "tr",
       {},
       rowHeader(item, open),
-      measured ? categories.map((_, at) => (families ? cell(families.r2[at], families.half?.[at], !at) : element("td", {}, NOT_KNOWN))) : null,
-      members.flatMap(({ at }) => at.map((one, first) => cell(own.r2[one], own.half?.[one], !first)))
+      categoriesOf(view.dataset, item.scores).map((r2, at) => cell(r2, halves?.[at], !at)),
+      members.flatMap(({ places }) => places.map((one, first) => cell(own.r2[one], own.half?.[one], !first)))
     );
   });
   return element(

@@ -92,19 +92,18 @@ function pairSentence(view, row, other) {
 }
 
 function dimensionTable(view, rows) {
-  const quantities = [
-    ...(rows.every((row) => row.scores[view.name].categories) ? view.dataset.categories.map(({ name }, at) => [name, "categories", at]) : []),
-    ...view.dataset.dimensions.map(({ name }, at) => [words(name), "dimensions", at]),
-  ];
-  const cell = (row, kind, at) => {
-    const { r2, half } = row.scores[view.name][kind];
-    return element("td", {}, half ? `${number(r2[at])} \u00b1 ${number(half[at])}` : number(r2[at]));
-  };
+  const { dataset } = view;
+  const columns = rows.map((row) => {
+    const { dimensions, categories } = row.scores[view.name];
+    return { r2: [...categoriesOf(dataset, row.scores[view.name]), ...dimensions.r2], half: dimensions.half && [...(categories ?? []), ...dimensions.half] };
+  });
+  const names = [...dataset.categories.map(({ name }) => name), ...dataset.dimensions.map(({ name }) => words(name))];
+  const cell = ({ r2, half }, at) => element("td", {}, half ? `${number(r2[at])} \u00b1 ${number(half[at])}` : number(r2[at]));
   return element(
     "table",
     { class: "plain" },
     element("thead", {}, element("tr", {}, element("td"), rows.map((row) => element("th", { scope: "col", title: rowDetail(row) }, rowTitle(row))))),
-    element("tbody", {}, quantities.map(([name, kind, at]) => element("tr", {}, element("th", { scope: "row" }, name), rows.map((row) => cell(row, kind, at)))))
+    element("tbody", {}, names.map((name, at) => element("tr", {}, element("th", { scope: "row" }, name), columns.map((column) => cell(column, at)))))
   );
 }
 
@@ -114,7 +113,7 @@ function curveSection(view, row) {
   if (!curves) return section("Learning curves", element("p", {}, "The curves of so many rows do not fit one page; they are in its files."));
   return section(
     "Learning curves",
-    element("div", { class: "chart", id: "curves-chart" }),
+    element("div", { class: "charts" }, element("div", { class: "chart", id: "r2-chart" }), element("div", { class: "chart", id: "loss-chart" })),
     element("p", { class: "detail" }, "One line per fold and seed; the point is the epoch that was kept. Its files have every epoch.")
   );
 }

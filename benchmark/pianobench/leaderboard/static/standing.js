@@ -103,19 +103,13 @@ function summary(view, level) {
       `${protocol.limit}. Rows stand by their R2, and the order does not say which is better.`,
     ];
   }
-  const letters = protocol.verdicts.reduce(
-    (sum, _, place) => {
-      for (const letter of view.verdictsOf(place)) sum[letter] += 1;
-      return sum;
-    },
-    { w: 0, n: 0, e: 0 }
-  );
+  const { w: apart, e: equal, n: open } = protocol.pairs;
   const best = view.rows.filter((row) => row.scores[view.name].standing?.may_be_best).length;
   const sure = percent(level);
   return [
     element("strong", {}, `${plural(count, "row")} can be compared. `),
     best === 1 ? `One of them is the best (${sure}). ` : `The best is among ${grouped(best)} of them (${sure}). `,
-    `Of ${plural(letters.w + letters.n + letters.e, "pair")}, ${grouped(letters.w)} can be told apart, `,
-    `${letters.e ? grouped(letters.e) : "none"} are equivalent, and of ${grouped(letters.n)} it is not known which is better.`,
+    `Of ${plural(apart + equal + open, "pair")}, ${grouped(apart)} can be told apart, `,
+    `${equal ? grouped(equal) : "none"} are equivalent, and of ${grouped(open)} it is not known which is better.`,
   ];
 }

@@ -20,11 +20,11 @@ function columnsOf(view, open) {
     { ...numeric("group", "Not told apart from", "rows whose difference from it may be chance; no. counts rows by R2", null, true),
       cell: (item) => text(groupText(item.scores.standing)), width: 104, align: "left", lowFirst: true },
     { ...plain("title", "Row", "encoder and head; below, what the encoder hears and options that are not the defaults", true),
-      cell: (item) => rowCell(item, open), always: true, width: 264, narrow: 166 },
+      cell: (item) => rowCell(item, open), always: true, width: 250, narrow: 166 },
     { ...numeric("r2", `R2 on ${view.name}`, `uniform mean over dimensions, with its 95% interval for ${view.people}`, null, true),
       cell: (item) => scoreCell(item), width: 118, narrow: 112 },
-    { ...numeric("half", "Intervals", "95%: thick for new passages by these performers, thin for new performers as well; the line is 0, the dashed one the noise ceiling", null, true),
-      cell: (item) => intervalCell(item, scale, view.dataset.ceiling), width: 150, align: "left", lowFirst: true },
+    { ...numeric("half", "Intervals", "95%: thick for new passages by these performers, thin for new performers as well; the line is 0", null, true),
+      cell: (item) => intervalCell(item, scale), width: 182, align: "left", lowFirst: true },
     numeric("of_ceiling", "Of ceiling", "share of the R2 that the reliability of the labels allows", percent, true),
     ...Object.entries(METRICS).map(([field, [title, help]]) =>
       numeric(field, title, help, number, ["r2_human", "r2_within_passage", "accuracy_within_passage"].includes(field))),
@@ -82,7 +82,7 @@ function scoreCell(item) {
   );
 }
 
-function intervalCell(item, scale, ceiling) {
+function intervalCell(item, scale) {
   const { c, g } = item.scores;
   const bar = (bounds, kind) =>
     bounds ? element("i", { class: kind, "--from": scale.at(bounds.low), "--to": scale.at(bounds.high) }) : null;
@@ -90,18 +90,16 @@ function intervalCell(item, scale, ceiling) {
     "span",
     { class: "interval", "aria-hidden": "true" },
     element("i", { class: "zero", "--from": scale.at(0) }),
-    ceiling ? element("i", { class: "ceiling", "--from": scale.at(ceiling.mean) }) : null,
     bar(g, "wide"),
     bar(c, "near"),
     element("i", { class: "point", "--from": scale.at(item.r2) })
   );
 }
 
-function tabulatorColumn(column, isShown) {
+function tabulatorColumn(column) {
   return {
     field: column.field,
     title: column.title,
-    visible: isShown(column),
     sorter: column.sorter,
     sorterParams: { alignEmptyValues: "bottom" },
     headerSortStartingDir: column.sorter === "number" && !column.lowFirst ? "desc" : "asc",
@@ -118,11 +116,11 @@ function tabulatorColumn(column, isShown) {
   };
 }
 
-function makeTable(place, view, open, shown, changed) {
+function makeTable(place, items, columns, sorters, changed) {
   const table = new Tabulator(place, {
-    data: view.items,
+    data: items,
     index: "id",
-    columns: columnsOf(view, open).map((column) => tabulatorColumn(column, shown)),
+    columns: columns.map(tabulatorColumn),
     layout: "fitData",
     renderVertical: "basic",
     pagination: true,
@@ -130,7 +128,7 @@ function makeTable(place, view, open, shown, changed) {
     paginationElement: find("pages"),
     paginationCounter: "rows",
     paginationCounterElement: find("counter"),
-    initialSort: [{ column: "r2", dir: "desc" }],
+    initialSort: sorters,
     placeholder: "No row is left by these filters.",
     columnDefaults: { resizable: false },
   });

@@ -2,8 +2,18 @@
 
 function readBoard(text) {
   const board = JSON.parse(text);
-  for (const dataset of board.datasets) dataset.rows = unpack(dataset.rows);
+  for (const dataset of board.datasets) {
+    dataset.rows = unpack(dataset.rows);
+    const places = Object.fromEntries(dataset.dimensions.map(({ name }, at) => [name, at]));
+    for (const category of dataset.categories) category.places = category.dimensions.map((name) => places[name]);
+  }
   return board;
+}
+
+// R2 of categories: means over their dimensions.
+function categoriesOf(dataset, scores) {
+  const { r2 } = scores.dimensions;
+  return dataset.categories.map(({ places }) => places.reduce((sum, at) => sum + r2[at], 0) / places.length);
 }
 
 function makeView(board, dataset, protocol) {
@@ -76,12 +86,12 @@ function itemOf(view, row) {
 
 // The scale that intervals of the table share; a row far below the others does not squeeze them.
 function scaleOf(view) {
-  const ends = view.rows.flatMap((row) => {
+  let [low, high] = [0, 0.1];
+  for (const row of view.rows) {
     const scores = row.scores[view.name];
     const bounds = headline(scores) ?? { low: scores.r2, high: scores.r2 };
-    return [Math.max(bounds.low, -0.3), bounds.high];
-  });
-  const low = Math.min(0, ...ends);
-  const high = Math.max(0.1, view.dataset.ceiling?.mean ?? 0, ...ends);
+    low = Math.min(low, Math.max(bounds.low, -0.3));
+    high = Math.max(high, bounds.high);
+  }
   return { low, high, at: (value) => `${(100 * (Math.max(value, low) - low)) / (high - low)}%` };
 }
