@@ -13,12 +13,27 @@ import pytest
 from pianobench import Corpus, Dataset
 from pianobench.config import Choice, RunConfig
 from pianobench.corpus import load_corpus
-from pianobench.leaderboard import write_labels, write_leaderboard
+from pianobench.leaderboard import Board, write_labels, write_leaderboard
 from pianobench.leaderboard.check import Checked, check_leaderboard
 from pianobench.places import cache_at
 from pianobench.plan import plan_run
 from pianobench.plugins import Registry
 from pianobench.run import Workplace, run
+
+HOSTILE = [
+    "</script><script>ran=1</script>",
+    "<img src=x onerror=ran=1>",
+    "\"><svg onload='ran=1'>",
+    "javascript:ran=1",
+    "<!--<script>",
+    "\u2028${ran=1}`",
+    "../../x?a#b",
+]
+
+
+class Hostile(NamedTuple):
+    texts: list[str]
+    board: Board
 
 
 class Published(NamedTuple):
@@ -52,6 +67,66 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     (folder / "reported.json").write_text(json.dumps([reported]))
     write_leaderboard(folder, jobs=1)
     return Published(folder, plan.dataset, corpus)
+
+
+@pytest.fixture(scope="session")
+def published_board() -> Board:
+    """The leaderboard of this repository."""
+    path = Path(__file__).parents[2] / "leaderboard" / "board.json"
+    return Board.model_validate_json(path.read_text())
+
+
+@pytest.fixture(scope="session")
+def hostile(published_board: Board) -> Hostile:
+    """The leaderboard of this repository with such text wherever a result can have text."""
+    board = published_board
+    (dataset,) = board.datasets
+    rows = []
+    for row, text in zip(dataset.rows, HOSTILE * len(dataset.rows), strict=False):
+        encoder = row.encoder.model_copy(
+            update={"name": text, "citation": text, "licence": text, "pretraining": text}
+        )
+        head = row.head and row.head.model_copy(update={"name": text, "changed": {text: text}})
+        scores = {
+            name: of.model_copy(update={"flags": (text,), "files": (f"results/{text}/{text}",)})
+            for name, of in row.scores.items()
+        }
+        given = {"encoder": encoder, "head": head, "scores": scores, "options": (text,)}
+        rows.append(row.model_copy(update={**given, "input": text}))
+    reported = tuple(
+        each.model_copy(update={"row": text, "source": text, "caveat": text})
+        for each, text in zip(board.reported, HOSTILE, strict=False)
+    )
+    cards = (dataset.dimensions[0].model_copy(update={"low": HOSTILE[0]}), *dataset.dimensions[1:])
+    held = dataset.model_copy(update={"rows": tuple(rows), "dimensions": cards})
+    given = {"datasets": (held,), "reported": reported}
+    return Hostile(HOSTILE, board.model_copy(update=given))
+
+
+@pytest.fixture(scope="session")
+def unpack() -> Callable[[Any], list[Any]]:
+    """What static/columns.js does, written from the description of the format."""
+    return unpacked
+
+
+def unpacked(packed: Any) -> list[Any]:
+    if isinstance(packed, list):
+        return packed
+    if "all" in packed:
+        return [packed["all"]] * packed["n"]
+    if "milli" in packed:
+        return [value / 1000 for value in packed["milli"]]
+    if "pool" in packed:
+        return [packed["pool"][place] for place in packed["at"]]
+    if "some" in packed:
+        present = iter(unpacked(packed["of"]))
+        return [next(present) if there == "1" else None for there in packed["some"]]
+    if "sizes" in packed:
+        inner = iter(unpacked(packed["of"]))
+        return [[next(inner) for _ in range(size)] for size in unpacked(packed["sizes"])]
+    columns = {key: unpacked(of) for key, of in packed["keys"].items()}
+    count = len(next(iter(columns.values())))
+    return [{key: of[place] for key, of in columns.items()} for place in range(count)]
 
 
 @pytest.fixture

@@ -71,10 +71,12 @@ def _pooled(values: list[Any]) -> Any:
 
 def _spread(values: list[Any]) -> Any:
     """Pack objects by key and lists end to end; others stay as they are."""
+    if not any(values):
+        return values
     if all(isinstance(value, dict) for value in values):
         keys = dict.fromkeys(key for value in values for key in value)
         return {"keys": {key: pack([value.get(key) for value in values]) for key in keys}}
-    if all(isinstance(value, list) for value in values) and any(values):
+    if all(isinstance(value, list) for value in values):
         inner = [each for value in values for each in value]
         return {"sizes": pack([len(value) for value in values]), "of": pack(inner)}
     return values

@@ -1,8 +1,8 @@
 """What the page holds of a board: its content in few characters, as JSON values.
 
-Numbers are in thousandths (``board.json`` has more digits), rows are packed as columns, verdicts are
-run lengths, curves are thinned where there are many of them. Of the two intervals of a dimension or
-category the page has the one of the protocol's scope, as half its width; the R2 of a category is the
+Numbers are in thousandths (``board.json`` has more digits), rows are packed as columns, verdicts
+are run lengths, curves are thinned where there are many. Of the two intervals of a dimension or
+category the page has that of the protocol's scope, as half its width; the R2 of a category is the
 mean of its dimensions.
 """
 

@@ -61,6 +61,8 @@ function remakeTable(sorters) {
   const known = sorters.filter(({ column }) => chosen.some(({ field }) => field === column));
   table = makeTable(find("rows-table"), view.items, chosen, known, redraw);
   table.on("tableBuilt", () => {
+    // A grid may hold rows only, and what is in them takes the focus.
+    find("rows-table").querySelector(".tabulator-tableholder").removeAttribute("tabindex");
     document.documentElement.classList.add("ready");
     filterRows();
     performance.mark("interactive");
@@ -230,7 +232,7 @@ function start() {
     writeAddress();
   });
   find("filtering").open = innerWidth > NARROW_PX;
-  find("filters").addEventListener("input", filterRows);
+  for (const event of ["input", "change"]) find("filters").addEventListener(event, filterRows);
   find("filters").addEventListener("submit", (event) => event.preventDefault());
   find("tabs").addEventListener("keydown", moveTab);
   for (const each of TABS) find(`tab-${each}`).addEventListener("click", () => showTab(each));
