@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pianobench.leaderboard import Board
-from pianobench.leaderboard.board import CurveRecord
+from pianobench.leaderboard.board import CurveRecord, Estimates
 from pianobench.leaderboard.page import page
 
 AXE = Path(__file__).parents[1] / "vendored" / "axe.min.js"
@@ -297,6 +297,37 @@ def test_without_scripts_there_is_a_table_of_all_rows(opened: Open, published_bo
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         browser.refresh()
+
+
+def test_boards_without_rows_labels_or_categories_open_too(
+    opened: Open, published_board: Board
+) -> None:
+    browser = opened(published_board.model_copy(update={"datasets": ()}))
+    assert not browser.find_element("id", "theme").is_displayed()
+    (dataset,) = published_board.datasets
+    bare = {"standing": None, "categories": None, "c": None, "g": None, "of_ceiling": None}
+    bare["dimensions"] = Estimates(r2=dataset.rows[0].scores["piece"].dimensions.r2)
+    rows = tuple(
+        row.model_copy(
+            update={"scores": {"piece": row.scores["piece"].model_copy(update=bare)}, "head": None}
+        )
+        for row in dataset.rows
+    )
+    given = {"scope": None, "limit": "the labels are not published here", "verdicts": ()}
+    protocol = dataset.protocols[0].model_copy(update=given)
+    held = {"rows": rows, "protocols": (protocol,), "categories": (), "ceiling": None}
+    unlabelled = dataset.model_copy(update=held)
+    browser = opened(published_board.model_copy(update={"datasets": (unlabelled,)}))
+    assert len(column(browser, "r2")) == len(rows)
+    assert "labels are not published" in run(browser, "document.getElementById('known').innerText")
+    click(browser, "#tab-intervals")
+    until(browser, "document.querySelectorAll('#intervals-content svg').length")
+    click(browser, "#tab-dimensions")
+    cells = "document.querySelectorAll('#dimensions-content td.heat').length"
+    until(browser, f"{cells} == {len(rows) * len(dataset.dimensions)}")
+    click(browser, "#dimensions-content .open")
+    until(browser, "document.querySelectorAll('#dimensions-chart svg').length")
+    assert "It has no rank on piece" in run(browser, "document.getElementById('row').innerText")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])

@@ -73,7 +73,8 @@ def test_a_folder_that_is_no_leaderboard_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_leaderboard_is_written(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    assert set(written(tmp_path)) == {"README.md", "board.json", "model-index.yaml"}
+    names = {"README.md", "board.json", "model-index.yaml", "index.html"}
+    assert set(written(tmp_path)) == names
 
 
 def test_without_labels_rows_have_scores_and_no_rank(folder: Path) -> None:

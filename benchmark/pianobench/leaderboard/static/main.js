@@ -251,4 +251,6 @@ function start() {
   });
 }
 
-start();
+// Without rows, what is plain says it all.
+if (board.datasets.length) start();
+else document.documentElement.classList.remove("scripted");
