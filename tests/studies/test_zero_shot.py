@@ -111,7 +111,8 @@ def place(shared: Path, tmp_path: Path, own_cache: Path) -> Iterator[Workplace]:
 def found(
     model: tuple[KeptModel, Path], registry: Registry, takes: Path, place: Workplace
 ) -> Found:
-    recordings = Recordings("takes", *clips_of_files([takes]))
+    left_out = {"take 9": "the MIDI is missing"}
+    recordings = Recordings("takes", *clips_of_files([takes]), left_out)
     return zero_shot(model[0], recordings, registry, place)
 
 
@@ -125,6 +126,7 @@ def test_known_takes_are_named_and_left_out(found: Found, takes: Path) -> None:
     assert [take for _, take in study.known] == ["piece01_ada", "piece01_bela"]
     assert found.new.tolist() == [False] * 2 + [True] * 8
     assert study.unchecked == ""
+    assert study.failures == {"take 9": "the MIDI is missing"}
 
 
 def test_distributions_and_extremes_are_those_of_the_predictions(
