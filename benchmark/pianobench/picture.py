@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten, wrap
 from typing import TYPE_CHECKING, Any
 
 from .errors import DependencyError, UsageError
@@ -12,7 +13,7 @@ from .errors import DependencyError, UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "draw_rows", "picture", "plain", "quieten"]
+__all__ = ["SUFFIXES", "draw_rows", "fold_label", "picture", "plain", "quieten"]
 
 # A date in the file would make two equal pictures differ.
 _NO_DATE: dict[str, dict[str, None]] = {
@@ -21,6 +22,8 @@ _NO_DATE: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
 }
 SUFFIXES = tuple(_NO_DATE)
+# Characters; half of a picture of rows, about.
+_LABEL_WIDTH = 50
 
 
 @contextmanager
@@ -74,6 +77,14 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def fold_label(label: str) -> str:
+    """Fold a label into two lines, and cut what is left: the axes need room beside it."""
+    first, *rest = wrap(label.partition("\n")[0], _LABEL_WIDTH) or [""]
+    rest.append(label.partition("\n")[2])
+    second = shorten(" ".join(rest), _LABEL_WIDTH, placeholder=" …")
+    return f"{first}\n{second}" if second else first
+
+
 @contextmanager
 def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[Any]:
     """Give axes with one labelled row per line, to be drawn into; write them when the block ends.
@@ -97,10 +108,12 @@ def draw_rows(path: Path, labels: list[str], axis: str, title: str) -> Iterator[
     """
     if not labels:
         raise UsageError(f"There is nothing to draw in {path.name!r}: no row has the number.")
-    with picture(path, width=7.0, height=1.1 + 0.28 * len(labels)) as figure:
+    folded = [plain(fold_label(label)) for label in labels]
+    row_height = 0.34 if any("\n" in label for label in folded) else 0.28
+    with picture(path, width=7.0, height=1.1 + row_height * len(labels)) as figure:
         axes = figure.subplots()
         yield axes
-        axes.set_yticks(range(len(labels), 0, -1), [plain(label) for label in labels])
+        axes.set_yticks(range(len(labels), 0, -1), folded)
         quieten(axes, grid="x", hidden=["top", "right", "left"])
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(axis)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ResultError, UnknownNameError, UsageError
-from ..picture import picture, plain, quieten
+from ..picture import fold_label, picture, plain, quieten
 from .board import Board, BoardRow, DatasetBoard, Estimates, ProtocolBoard
 
 __all__ = [
@@ -254,4 +254,4 @@ def _label(row: BoardRow) -> str:
     head = "" if row.head is None else f", {row.head.name}"
     # What tells it from a row of the same names takes a line of its own.
     options = f"\n{', '.join(row.options)}" if row.options else ""
-    return plain(f"{row.encoder.name}{layers} ({row.input}){head}{options}")
+    return plain(fold_label(f"{row.encoder.name}{layers} ({row.input}){head}{options}"))
