@@ -19,6 +19,7 @@ from pianobench import encode as encode_module
 from pianobench import parallel as parallel_module
 from pianobench.audio import quantise, samples_digest, write_flac
 from pianobench.encode import describe_features, encode_corpus, feature_root
+from pianobench.encoding import EncodingTime
 from pianobench.errors import DataError, EncodingError, UsageError
 from pianobench.inventory import list_namespaces
 from pianobench.policy import Policy
@@ -534,3 +535,8 @@ def test_reduced_precision_is_kept_apart_by_device_and_full_precision_is_not() -
     assert "device" not in found("float32", "cuda")
     assert "device" not in found("bfloat16", "cpu")
     assert found("bfloat16", "cuda:1")["device"] == "cuda"
+
+
+def test_what_several_renders_took_is_added_up() -> None:
+    times = [EncodingTime(1.5, 3, 0, 20.0), EncodingTime(0.5, 1, 2, 4.0)]
+    assert EncodingTime.total(times) == EncodingTime(2.0, 4, 2, 24.0)

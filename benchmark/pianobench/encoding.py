@@ -7,7 +7,7 @@ stored, so that bad ones cost nothing that was computed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -62,6 +62,12 @@ class EncodingTime(NamedTuple):
     encoded: int
     cached: int
     audio_s: float
+
+    @classmethod
+    def total(cls, times: Iterable[EncodingTime]) -> EncodingTime:
+        """Add up what several renders of the same clips took."""
+        seconds, encoded, cached, audio_s = zip(*times, strict=True)
+        return cls(sum(seconds), sum(encoded), sum(cached), sum(audio_s))
 
 
 class Store(Protocol[R_in]):

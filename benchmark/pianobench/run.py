@@ -32,6 +32,7 @@ from .components import (
 from .corpus import load_corpus
 from .curves import curves_name, write_curves
 from .encode import Encoded, encode_corpus
+from .encoding import EncodingTime
 from .ensemble import Ensemble
 from .errors import PluginError, UsageError
 from .evaluate import OutOfFold, evaluate
@@ -132,7 +133,8 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 ):
                     path = folder / predictions_name(protocol, "test-fold")
                     write_predictions(path, corpus, found)
-        result = record(folder, plan, evaluated, encoded[0], predicted, timings, workplace)
+        heard = replace(encoded[0], time=EncodingTime.total(each.time for each in encoded))
+        result = record(folder, plan, evaluated, heard, predicted, timings, workplace)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
 

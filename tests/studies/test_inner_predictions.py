@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,3 +198,22 @@ def test_several_renders_are_fitted_together_and_averaged(
 def test_a_device_serves_only_encoders_that_can_use_it(ground: Ground, place: Workplace) -> None:
     on_device = Workplace(place.results, place.cache, device="cuda", jobs=1)
     assert len(predict(ground, on_device)) == 2
+
+
+def test_models_are_fitted_again_for_other_weights_or_another_version_of_a_plugin(
+    ground: Ground, place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(ground, place)
+    stored = len(files(place))
+    base = ground.bases[0]
+    upgraded = replace(base.plan, origins={**base.plan.origins, "head": "elsewhere 2.0"})
+    one = ground._replace(bases=[Base(base.result, upgraded)])
+    predict(one, place)
+    of_one = len(files(place)) - stored
+    assert of_one == stored / len(ground.bases)
+    encode_now = module.encode
+    monkeypatch.setattr(
+        module, "encode", lambda *given: replace(encode_now(*given), namespace="other weights")
+    )
+    predict(one, place)
+    assert len(files(place)) == stored + 2 * of_one

@@ -139,7 +139,11 @@ def _tasks(
         weighting=plan.config.weighting,
     )
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
-    depends = [version("pianobench"), config, corpus.digest, _content(features)]
+    # Files of frames are named by what was encoded; the namespaces say by which weights, and the
+    # origins which version of a plugin fits.
+    encodings = [each.namespace for each in encoded]
+    origins = dict(plan.origins)
+    depends = [version("pianobench"), origins, config, corpus.digest, encodings, _content(features)]
     folder = workplace.cache / "inner" / _digest(depends)
     tasks = [
         _Task(material, member, folder / f"{_name(member, corpus)}.safetensors")

@@ -138,7 +138,8 @@ def transfer(plan: Plan, workplace: Workplace) -> tuple[Transfer, Path]:
     ]
     features = features_of(plan, *encoded)
     config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
-    depends = [config, corpus.digest, split.digest, encoded[0].namespace, _content(features)]
+    made_by = [dict(plan.origins), encoded[0].namespace]
+    depends = [config, corpus.digest, split.digest, made_by, _content(features)]
     parts = [plan.dataset.name, plan.encoder.name, f"{len(heard)}-instruments", plan.head.name]
     folder = workplace.results / study_name(KIND, parts, depends)
     make_folder(folder / "predictions")
