@@ -4,8 +4,8 @@ A clip's distance is that to its nearest training clip, after every feature is b
 standard deviation 1 on the training clips (Ramaswamy, Rastogi, Shim 2000). What is far is read off
 the training clips: the distance of each to its nearest neighbour *of another passage*, since takes
 of one piece lie close together and new music has no such take. The share of them that is smaller is
-the clip's percentile; one minus it is, but for a correction of 1/n, the p-value of a conformal test
-for outliers (Bates et al. 2023).
+the clip's percentile. One minus it resembles the p-value of a conformal test for outliers (Bates et
+al. 2023), without its guarantee: clips of a passage are alike, and a new clip is compared with all.
 
 References
 ----------
