@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pianobench.array_files import ArrayFile
 from pianobench.errors import PluginError, ResultError
@@ -60,3 +61,29 @@ def test_fields_that_are_missing_or_of_another_kind_are_refused() -> None:
         predictor_from_arrays(Outer, ArrayFile(arrays, {"selected": "{}"}))
     with pytest.raises(ResultError, match=r"no Outer .* valid number"):
         predictor_from_arrays(Outer, ArrayFile(arrays, {**words, "inner.reach": '"far"'}))
+    said = {**words, "bias": "[1]"}
+    with pytest.raises(ResultError, match=r"no Outer .*'bias'"):
+        predictor_from_arrays(Outer, ArrayFile({"inner.weights": np.eye(2)}, said))
+
+
+@dataclass(frozen=True)
+class Nodes:
+    following: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.following.max() >= len(self.following):
+            raise ValueError("a node is followed by none")
+
+
+def test_arrays_of_another_type_or_that_the_class_refuses_are_refused() -> None:
+    narrow = np.array([0], dtype=np.int32)
+    np.testing.assert_array_equal(
+        predictor_from_arrays(Nodes, ArrayFile({"following": narrow}, {})).following, narrow
+    )
+    for values, why in (
+        (np.array([0.0]), "'following' is of float64, where int64 is expected"),
+        (np.array([1]), "a node is followed by none"),
+        (np.array([], dtype=np.int64), "zero-size"),
+    ):
+        with pytest.raises(ResultError, match=f"no Nodes as it is installed here: .*{why}"):
+            predictor_from_arrays(Nodes, ArrayFile({"following": values}, {}))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from .array_files import ArrayFile
 from .errors import PluginError, ResultError
@@ -48,11 +48,12 @@ def predictor_from_arrays(kind: type[T], kept: ArrayFile) -> T:
     Raises
     ------
     ResultError
-        If a field is missing, or is not what the class says.
+        If a field is missing, or is not what the class says, by its types or by what it checks
+        when it is made (ValueError).
     """
     try:
         return cast("T", _put_together(kind, "", kept.arrays, kept.words))
-    except (KeyError, TypeError, ValidationError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         found = " ".join(str(error).split())
         raise ResultError(
             f"What was kept is no {kind.__name__} as it is installed here: {found}. Fit the model "
@@ -92,7 +93,8 @@ def _put_together(
     values: dict[str, Any] = {}
     for field in fields(kind):
         name, hint = prefix + field.name, hints[field.name]
-        if name in arrays:
+        if get_origin(hint) is np.ndarray or hint is np.ndarray:
+            _require_kind(name, hint, arrays[name])
             values[field.name] = arrays[name]
         elif is_dataclass(hint):
             values[field.name] = _put_together(hint, f"{name}.", arrays, words)
@@ -100,3 +102,11 @@ def _put_together(
             said = words[name]
             values[field.name] = TypeAdapter(hint).validate_json(said)
     return kind(**values)
+
+
+def _require_kind(name: str, hint: Any, values: NDArray[Any]) -> None:
+    """Refuse floats for integers and the like; how many bits they have is free."""
+    for dtype in get_args(hint)[1:]:
+        expected = np.dtype(get_args(dtype)[0])
+        if values.dtype.kind != expected.kind:
+            raise TypeError(f"{name!r} is of {values.dtype}, where {expected} is expected")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from pianobench import Component, Head, hookimpl
+from pianobench.errors import ResultError
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,14 @@ class Forest:
     threshold : float array, shape (nodes,)
         Clips with a value above it go on to `above`, others to `below`.
     below, above : int array, shape (nodes,)
-        The next node; a leaf is followed by itself.
+        The next node, which comes later; a leaf is followed by itself.
     value : float array, shape (nodes, dimensions)
     selected : mapping
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not such trees.
     """
 
     roots: NDArray[np.int64]
@@ -44,6 +50,22 @@ class Forest:
     above: NDArray[np.int64]
     value: NDArray[np.float64]
     selected: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no forest: arrays are also read from files of others."""
+        nodes = np.arange(len(self.feature))
+        if any(each.shape != nodes.shape for each in (self.threshold, self.below, self.above)):
+            raise ValueError("a forest has one feature, threshold and next nodes for every node")
+        if self.value.ndim != 2 or len(self.value) != len(nodes):
+            raise ValueError("a forest has one row of values for every node")
+        if self.roots.ndim != 1 or not len(self.roots) or self.feature.ndim != 1:
+            raise ValueError("a forest has one or more trees")
+        if not _within(self.roots, len(nodes)) or self.feature.min() < 0:
+            raise ValueError("a root or a feature of the forest does not exist")
+        for following in (self.below, self.above):
+            # Paths only lead forward, so that every one ends.
+            if not _within(following, len(nodes)) or (following < nodes).any():
+                raise ValueError("a node of the forest is followed by an earlier one, or by none")
 
     @classmethod
     def of(cls, trees: Sequence[Any]) -> Forest:
@@ -67,7 +89,18 @@ class Forest:
         )
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict (clips, features) -> (clips, dimensions), to the bit as scikit-learn does."""
+        """Predict (clips, features) -> (clips, dimensions), to the bit as scikit-learn does.
+
+        Raises
+        ------
+        ResultError
+            If it asks about more features than there are.
+        """
+        if self.feature.max() >= x.shape[1]:
+            raise ResultError(
+                f"The trees ask about feature {self.feature.max()}, and clips have {x.shape[1]}. "
+                "They were fitted on other features, or are damaged: fit them again."
+            )
         single = x.astype(np.float32)  # the precision in which scikit-learn compares
         clips = np.arange(len(x))
         node = np.repeat(self.roots[:, None], len(x), axis=1)
@@ -81,6 +114,10 @@ class Forest:
         for leaves in node:
             total += self.value[leaves]
         return total / len(self.roots)
+
+
+def _within(nodes: NDArray[np.int64], count: int) -> bool:
+    return bool(nodes.min() >= 0 and nodes.max() < count)
 
 
 class ExtraTrees(Head):

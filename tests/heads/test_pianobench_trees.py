@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pianobench_trees import ExtraTrees
+from pianobench.errors import ResultError
+from pianobench_trees import ExtraTrees, Forest
 
 FEW = {"n_estimators": 20}
 
@@ -59,3 +60,38 @@ def test_the_arrays_predict_what_scikit_learn_predicts_to_the_bit(problem, dimen
     new = np.random.default_rng(1).normal(size=(50, 5))
     predicted = ExtraTrees(**FEW).fit(x, y, groups, 3).predict(new)
     np.testing.assert_array_equal(predicted, oracle.predict(new).reshape(50, dimensions))
+
+
+STUMP = {
+    "roots": np.array([0]),
+    "feature": np.array([0, 0, 0]),
+    "threshold": np.zeros(3),
+    "below": np.array([1, 1, 2]),
+    "above": np.array([2, 1, 2]),
+    "value": np.array([[0.0], [1.0], [2.0]]),
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"below": np.array([1, 0, 2])}, "followed by an earlier one"),
+        ({"above": np.array([3, 1, 2])}, "followed by an earlier one, or by none"),
+        ({"above": np.array([2, 1])}, "next nodes for every node"),
+        ({"value": np.zeros((2, 1))}, "one row of values"),
+        ({"roots": np.array([-1])}, "a root or a feature .* does not exist"),
+        ({"feature": np.array([-1, 0, 0])}, "a root or a feature .* does not exist"),
+        ({"roots": np.array([], dtype=int)}, "one or more trees"),
+    ],
+)
+def test_arrays_that_are_no_forest_are_refused(changed, why):
+    x = np.array([[-1.0], [1.0]])
+    np.testing.assert_array_equal(Forest(**STUMP).predict(x), [[1], [2]])
+    with pytest.raises(ValueError, match=why):
+        Forest(**STUMP | changed)
+
+
+def test_trees_of_other_features_are_refused():
+    forest = Forest(**STUMP | {"feature": np.array([4, 0, 0])})
+    with pytest.raises(ResultError, match="ask about feature 4, and clips have 2"):
+        forest.predict(np.zeros((1, 2)))
