@@ -187,6 +187,29 @@ def test_folders_that_are_no_model_are_refused(folder: Path, stored: Path) -> No
             open_model(folder, registry)
 
 
+def test_a_program_that_a_model_names_is_refused_before_anything_runs(
+    folder: Path, tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil.sh"
+    evil.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    evil.chmod(0o755)
+    config = json.loads((folder / "model.json").read_text())["config"]
+    renderer = {"name": "pianoteq", "options": {"program": str(evil)}}
+    edit(folder, config={**config, "encoder": {"name": "mel"}, "renderer": renderer})
+    with pytest.raises(UsageError, match=r"The renderer 'pianoteq' of the model .* program set to"):
+        open_model(folder, Registry())
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("seeds", "selected"), [([0, 1], [{}]), ([], []), ([0], [{}, {}])])
+def test_a_model_for_every_seed_is_expected(
+    folder: Path, seeds: list[int], selected: list[Any]
+) -> None:
+    edit(folder, seeds=seeds, selected=selected)
+    with pytest.raises(ResultError, match=f"names {len(seeds)} seeds .* for {len(selected)}:"):
+        open_model(folder, Registry())
+
+
 def test_an_array_file_of_another_head_is_refused(folder: Path, place: Workplace) -> None:
     _, other = keep_model(plan("mean"), place)
     shutil.copy(other / "all-seed0.safetensors", folder)
@@ -246,6 +269,8 @@ def test_code_that_a_model_names_is_not_loaded_before_the_user_names_it(
     edit(folder, config={**config, "encoder": {"name": "runs", "options": {"file": "evil.py"}}})
     with pytest.raises(UsageError, match=r"runs the code 'evil.py'.* --encoder runs:evil.py"):
         open_model(folder, registry)
+    with pytest.raises(UsageError, match=r"runs the code 'evil.py'"):
+        open_model(folder, registry, encoder="runs")
     opened = open_model(folder, registry, encoder="runs:mine.py")
     assert opened.model.plan.encoder == Runs(file="mine.py")
     with pytest.raises(UsageError, match="was fitted on the encoder 'runs', not on 'mel'"):

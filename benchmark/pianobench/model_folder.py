@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .array_files import read_arrays, write_arrays
-from .components import AudioEncoder, Dataset, Head, NetworkHead
+from .components import Dataset, Head, NetworkHead
 from .config import Choice, RunConfig
 from .corpus import load_corpus
 from .errors import ResultError, UsageError
@@ -36,6 +36,7 @@ from .run import Workplace, component_records, environment
 from .stored_features import StoredFeatures
 from .training import TrainedNetwork
 from .training_clips import TrainingClips, predict_held_out
+from .trusted import require_trusted
 from .values import Dimension
 
 __all__ = ["KeptModel", "ModelRecord", "keep_model", "open_model"]
@@ -144,18 +145,25 @@ def open_model(folder: Path, registry: Registry, encoder: str | None = None) -> 
     ResultError
         If there is none, a file is damaged, or what is installed here cannot read it.
     UsageError
-        If the encoder's argument is code and was not named, or another encoder was named.
+        If the encoder's argument is code and was not named, another encoder was named, or the
+        configuration sets an option that none holds, such as a program.
     UnknownNameError
         If a component is not installed.
     """
     folder = folder.parent if folder.name == _RECORD else folder
     record = _read_record(folder / _RECORD)
+    if not record.seeds or len(record.selected) != len(record.seeds):
+        raise ResultError(
+            f"{folder / _RECORD} names {len(record.seeds)} seeds and says what was selected for "
+            f"{len(record.selected)}: a model has one or more, and as many of both. Copy the whole "
+            "folder again, or fit the model again."
+        )
     plan = _plan(record, registry, encoder)
     names = {seed: f"{_PREFIX}-seed{seed}.safetensors" for seed in record.seeds}
     _require_whole(folder, record, [_TRAINING, *names.values()])
     models = tuple(
         _read_model(folder / names[seed], plan.head, chosen)
-        for seed, chosen in zip(record.seeds, record.selected, strict=False)
+        for seed, chosen in zip(record.seeds, record.selected, strict=True)
     )
     model = FittedModel(plan, tuple(record.dimensions), tuple(record.seeds), models)
     return KeptModel(record, model, TrainingClips.read(folder / _TRAINING))
@@ -244,7 +252,6 @@ def _read_record(path: Path) -> ModelRecord:
 def _plan(record: ModelRecord, registry: Registry, encoder: str | None) -> Plan:
     config = record.config
     name = config.encoder.name
-    found = registry.find("encoder", name).component
     if encoder is not None:
         if encoder.partition(":")[0] != name:
             raise UsageError(
@@ -253,12 +260,8 @@ def _plan(record: ModelRecord, registry: Registry, encoder: str | None) -> Plan:
             )
         chosen = Choice(name=encoder, options=config.encoder.options)
         config = config.model_copy(update={"encoder": chosen})
-    elif issubclass(found, AudioEncoder) and found.runs_code:
-        code = config.encoder.options.get(found.argument)
-        raise UsageError(
-            f"The encoder of the model {record.name} runs the code {code!r}. A model may come from "
-            f"anyone: if you trust that code, name it with --encoder {name}:{code}."
-        )
+    named = () if encoder is None else (encoder,)
+    require_trusted(config, registry, f"the model {record.name}", named)
     dataset = _Recorded() if config.renderer is None else _Rendered()
     # Protocols are of a run.
     config = config.model_copy(update={"protocols": None, "optimism": False})

@@ -125,6 +125,42 @@ def test_a_rerun_that_disagrees_leaves_no_record(bench: Bench, result: Path) -> 
     assert not (result / "rerun.json").exists()
 
 
+def test_a_rerun_runs_nothing_that_the_user_has_not_named(bench: Bench, result: Path) -> None:
+    path = result / "result.json"
+    given = json.loads(path.read_text())
+
+    def stored(**changes: object) -> None:
+        config = given["config"] | changes
+        digest = RunConfig.model_validate(config).digest
+        path.write_text(json.dumps(given | {"config": config, "config_digest": digest}))
+
+    Path("evil.py").write_text("open('ran', 'w')\n")
+    stored(encoder={"name": "xares", "options": {"file": "evil.py"}})
+    for named in ((), ("--encoder", "xares:mine.py")):
+        done = bench("rerun", result, "--jobs", 1, *named)
+        assert done.code == 2
+        assert "runs the code 'evil.py'" in done.err
+        assert "--encoder xares:evil.py" in done.err
+    assert not Path("ran").exists()
+    assert bench("rerun", result, "--jobs", 1, "--encoder", "xares:evil.py").code == 2
+    assert Path("ran").exists()
+    renderer = {"name": "pianoteq", "options": {"program": "evil"}}
+    stored(encoder={"name": "mel"}, renderer=renderer)
+    done = bench("rerun", result, "--jobs", 1)
+    assert done.code == 2
+    assert "The renderer 'pianoteq' of" in done.err
+
+
+def test_a_rerun_of_a_configuration_that_was_changed_is_refused(bench: Bench, result: Path) -> None:
+    path = result / "result.json"
+    given = json.loads(path.read_text())
+    given["config"]["head"]["options"]["anything"] = 1
+    path.write_text(json.dumps(given))
+    done = bench("rerun", result, "--jobs", 1)
+    assert done.code == 2
+    assert "was changed: its configuration has the digest" in done.err
+
+
 def test_rows_without_their_dataset_are_unchecked_with_exit_code_2(
     bench: Bench, result: Path
 ) -> None:

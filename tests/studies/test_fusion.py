@@ -224,4 +224,10 @@ def test_results_that_cannot_be_fused_are_refused_before_anything_is_fitted(
     peeked = altered("peeked", "config", "selection", value="test-fold")
     with pytest.raises(UsageError, match=r"peeked stopped training on the fold that is scored"):
         study([results[0], peeked], place)
+    evil = {"name": "xares", "options": {"file": "evil.py"}}
+    code = altered("code", "config", "encoder", value=evil)
+    with pytest.raises(UsageError, match=r"code runs the code 'evil.py'.*--encoder xares:evil.py"):
+        study([results[0], code], place)
+    with pytest.raises(UsageError, match=r"evil.py"):
+        fusion([results[0], code], "piece", Registry(), place, 3, ["xares:evil.py"])
     assert not fitted

@@ -133,12 +133,14 @@ def _tell(folder: Path, checked: Checked) -> None:
 @click.command()
 @click.argument("result", type=PATH)
 @click.option("--results", type=PATH, default=Path("reruns"), show_default=True)
+@click.option("--encoder", help="The result's, where it runs code that you trust: hear:MODULE.")
 @place_options
 @plugin_option
 @data_option
 def rerun(
     result: Path,
     results: Path,
+    encoder: str | None,
     cache: Path | None,
     device: str,
     jobs: int | None,
@@ -156,9 +158,16 @@ def rerun(
     from ..result import read_result, result_folder
     from ..run import Workplace
     from ..run import run as carry_out
+    from ..trusted import require_trusted
 
     registry = open_registry(plugins)
     stored = read_result(result)
+    if stored.config.digest != stored.config_digest:
+        raise ResultError(
+            f"{result} was changed: its configuration has the digest {stored.config.digest[:8]}, "
+            f"and it says {stored.config_digest[:8]}. Take it from where it was published."
+        )
+    require_trusted(stored.config, registry, str(result), () if encoder is None else (encoder,))
     plan = plan_run(stored.config, registry)
     if plan.config.digest != stored.config_digest:
         raise ResultError(

@@ -32,7 +32,7 @@ Bioinformatics 7:91, 2006. https://doi.org/10.1186/1471-2105-7-91
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +50,7 @@ from ..predictions import read_predictions, write_predictions
 from ..result import predictions_name, read_result, result_folder
 from ..run import Workplace, environment, load_scorable
 from ..split import load_split
+from ..trusted import require_trusted
 from ..values import Corpus, Split
 from .folder import make_folder, save_study, study_name
 from .fusion_findings import Way, find
@@ -115,6 +116,7 @@ def fusion(
     registry: Registry,
     workplace: Workplace,
     inner_folds: int = INNER_FOLDS,
+    encoders: Collection[str] = (),
 ) -> tuple[Fusion, Path]:
     """Carry out the study; models whose inner predictions are stored are not fitted again.
 
@@ -128,6 +130,8 @@ def fusion(
         Its `results` holds one folder per study.
     inner_folds : int
         Of every training part, two or more.
+    encoders : collection of str
+        Those of the results that run code and are trusted, such as ``hear:MODULE``.
 
     Returns
     -------
@@ -137,13 +141,13 @@ def fusion(
     ------
     UsageError
         For fewer than two results, one of them twice, or one that stopped training on the fold
-        that is scored.
+        that is scored, or would run what the user has not named (`require_trusted`).
     ResultError
         If results are of different data or folds, or of others than here, or were changed.
     PianobenchError
         Whatever the stages refuse. Models that are fitted by then are kept.
     """
-    bases = _read_bases(folders, registry)
+    bases = _read_bases(folders, registry, encoders)
     corpus = load_scorable(bases[0].plan, workplace)
     folders = [result_folder(folder) for folder in folders]
     results = [base.result for base in bases]
@@ -168,7 +172,9 @@ def fusion(
     return study, folder
 
 
-def _read_bases(folders: Sequence[Path], registry: Registry) -> list[Base]:
+def _read_bases(
+    folders: Sequence[Path], registry: Registry, encoders: Collection[str]
+) -> list[Base]:
     if len(folders) < 2:
         raise UsageError(
             f"{len(folders)} result given: a fusion needs at least two. Name the folders of two or "
@@ -182,6 +188,7 @@ def _read_bases(folders: Sequence[Path], registry: Registry) -> list[Base]:
                 f"{result.config.selection!r}), so that no weights can be learned for its "
                 "predictions that do not rest on it as well. Run it again without --selection."
             )
+        require_trusted(result.config, registry, str(folder), encoders)
     return [Base(result, plan_run(result.config, registry)) for result in results]
 
 

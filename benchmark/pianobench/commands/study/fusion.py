@@ -29,6 +29,12 @@ __all__ = ["fusion"]
     show_default=True,
     help="Inner folds of every training part; each is one more fit of every model.",
 )
+@click.option(
+    "--encoder",
+    "encoders",
+    multiple=True,
+    help="A result's, where it runs code that you trust: hear:MODULE; may be repeated.",
+)
 @click.option("--out", type=PATH, default=Path("studies"), show_default=True)
 @place_options
 @plugin_option
@@ -38,6 +44,7 @@ def fusion(
     results: tuple[Path, ...],
     protocol: str,
     inner: int,
+    encoders: tuple[str, ...],
     out: Path,
     cache: Path | None,
     device: str,
@@ -60,7 +67,7 @@ def fusion(
     from ...studies.fusion_text import fusion_text
 
     place = Workplace(out, cache or cache_root(), data_root, device, jobs or usable_cores())
-    found, folder = carry_out(results, protocol, open_registry(plugins), place, inner)
+    found, folder = carry_out(results, protocol, open_registry(plugins), place, inner, encoders)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
