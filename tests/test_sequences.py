@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pianobench import NetworkHead, Pooling
+from pianobench.ensemble import Ensemble
 from pianobench.errors import PluginError, ResultError, StoreError, UsageError
 from pianobench.fitting import Material, Member, fit_and_predict
 from pianobench.model_files import read_network, save_network
@@ -281,7 +282,7 @@ def test_what_a_pooling_raises_names_head_pooling_fold_and_seed(stored):
 
     clips, _, y, groups = problem(30)
     head, fold = Linear(epochs=1), Fold("7", np.arange(20), np.arange(20, 30))
-    material = Material(head, stored(clips, Raising()), y, np.ones(30), None)
+    material = Material(head, stored(clips, Raising()), y, Ensemble(30), np.ones(30), None)
     with pytest.raises(
         PluginError, match=r"'7' \(seed 3\) .* pooling 'raising': ValueError: no network for"
     ) as raised:
