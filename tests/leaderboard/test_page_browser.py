@@ -253,6 +253,8 @@ def test_of_many_rows_fifty_are_shown_at_a_time_with_their_curves(
     until(browser, f"{shown} == 50")
     click(browser, "#pages [data-page=last]")
     until(browser, f"{shown} == 20")
+    counted = "document.getElementById('counter').innerText"
+    assert run(browser, counted) == "120 rows, of which 101\u2013120 are shown"
     click(browser, "#tab-rows")
     click(browser, ".tabulator .open")
     until(browser, "document.querySelectorAll('#r2-chart .mark-line path').length == 1")

@@ -52,20 +52,11 @@ def test_every_row_is_there_with_its_numbers_in_thousandths(
             found = shown["scores"][protocol]
             assert found["r2"] == pytest.approx(scores.r2, abs=0.0005)
             assert found["dimensions"]["r2"] == pytest.approx(scores.dimensions.r2, abs=0.0005)
+            assert scores.categories is not None
+            assert found["categories"]["r2"] == pytest.approx(scores.categories.r2, abs=0.0005)
             if scores.dimensions.g_high is not None:
                 high = [r2 + h for r2, h in zip(*found["dimensions"].values(), strict=True)]
                 assert high == pytest.approx(scores.dimensions.g_high, abs=0.001)
-
-
-def test_the_r2_of_a_category_is_the_mean_of_its_dimensions(published_board: Board) -> None:
-    (dataset,) = published_board.datasets
-    names = [dimension.name for dimension in dataset.dimensions]
-    for row in dataset.rows:
-        for scores in row.scores.values():
-            assert scores.categories is not None
-            for category, r2 in zip(dataset.categories, scores.categories.r2, strict=True):
-                own = [scores.dimensions.r2[names.index(name)] for name in category.dimensions]
-                assert sum(own) / len(own) == pytest.approx(r2, abs=2e-6)
 
 
 def test_protocols_name_rows_by_place_and_verdicts_as_runs(published_board: Board) -> None:

@@ -2,8 +2,7 @@
 
 Numbers are in thousandths (``board.json`` has more digits), rows are packed as columns, verdicts
 are run lengths, curves are thinned where there are many. Of the two intervals of a dimension or
-category the page has that of the protocol's scope, as half its width; the R2 of a category is the
-mean of its dimensions.
+category the page has that of the protocol's scope, as half its width.
 """
 
 from __future__ import annotations
@@ -90,23 +89,21 @@ def _scores(scores: ProtocolScores, folder: str, epochs: int) -> dict[str, Any]:
     return {
         **scores.model_dump(mode="json", exclude=apart),
         "files": [path.removeprefix(folder) for path in scores.files],
-        "dimensions": {
-            "r2": list(scores.dimensions.r2),
-            "half": _half_widths(scores.dimensions),
-        },
-        "categories": None if scores.categories is None else _half_widths(scores.categories),
+        "dimensions": _estimates(scores.dimensions),
+        "categories": None if scores.categories is None else _estimates(scores.categories),
         "curves": [_curve(curve, epochs) for curve in scores.curves] if epochs else None,
         "curve_count": len(scores.curves),
     }
 
 
-def _half_widths(estimates: Estimates) -> list[float] | None:
+def _estimates(estimates: Estimates) -> dict[str, Any]:
     low, high = estimates.c_low, estimates.c_high
     if estimates.g_low is not None:
         low, high = estimates.g_low, estimates.g_high
-    if low is None or high is None:
-        return None
-    return [(top - bottom) / 2 for bottom, top in zip(low, high, strict=True)]
+    half = None
+    if low is not None and high is not None:
+        half = [(top - bottom) / 2 for bottom, top in zip(low, high, strict=True)]
+    return {"r2": list(estimates.r2), "half": half}
 
 
 def _curve(curve: CurveRecord, epochs: int) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _line(row: BoardRow, places: dict[str, int], others: Sequence[str]) -> list[
         _label(row, scores),
         _NOT_KNOWN if scores is None else f"{_number(scores.r2)} {_span(scores.c)}",
         _NOT_KNOWN if scores is None else _span(scores.g),
-        _NOT_KNOWN if of_ceiling is None else f"{of_ceiling:.0%}",
+        _number(of_ceiling),
         *(_number(metrics.get(metric)) for metric in _METRICS),
         *(_number(row.scores[name].r2 if name in row.scores else None) for name in others),
         escape(row.encoder.overlap),

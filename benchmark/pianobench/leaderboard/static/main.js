@@ -39,13 +39,19 @@ function showProtocol() {
   view = makeView(board, dataset, protocol);
   view.items = view.rows.map((row) => itemOf(view, row));
   choose(find("protocol"), dataset.protocols.map(({ name, summary }) => [name, `${name} \u2013 ${summary}`]), state.protocol);
-  find("protocol-note").textContent = protocol.ranks
-    ? "This protocol ranks the leaderboard."
-    : `Rows are ranked on ${board.ranking}; this is shown beside it.`;
+  find("protocol-note").textContent = protocolNote(dataset, protocol);
   find("known").replaceChildren(...summary(view, board.level));
   showFilters();
   showColumns();
   remakeTable([{ column: "r2", dir: "desc" }]);
+}
+
+function protocolNote({ clips, ceiling, absent_baselines: absent }, { ranks }) {
+  return [
+    `${plural(clips, "clip")}${ceiling ? `, noise ceiling ${number(ceiling.mean)}` : ""}.`,
+    ranks ? "This protocol ranks the leaderboard." : `Rows are ranked on ${board.ranking}; this is shown beside it.`,
+    absent.length ? `Baselines that are not here: ${absent.join(", ")}.` : "",
+  ].join(" ");
 }
 
 function isShown({ field, shown, always }) {
@@ -56,6 +62,7 @@ function isShown({ field, shown, always }) {
 // Tabulator draws hidden columns too: a table of those that are shown is made instead.
 function remakeTable(sorters) {
   table?.destroy();
+  find("pages").replaceChildren();
   document.documentElement.classList.remove("ready");
   const chosen = columnsOf(view, openRow).filter(isShown);
   const known = sorters.filter(({ column }) => chosen.some(({ field }) => field === column));
@@ -114,7 +121,7 @@ function showColumns() {
 function redraw() {
   requestAnimationFrame(() => {
     if (!document.documentElement.classList.contains("ready")) return;
-    find("pages").hidden = table.getPageMax() < 2;
+    showPages();
     if (state.tab === "rows") return;
     const items = rowsShown(table);
     const place = find(`${state.tab}-content`);
@@ -123,6 +130,15 @@ function redraw() {
     if (state.tab === "dimensions") return place.replaceChildren(heatMap(view, items, openRow));
     place.replaceChildren(verdictMatrix(view, items, openRow) ?? `Nothing is tested here: ${view.protocol.limit || "no row shown can be compared"}.`);
   });
+}
+
+function showPages() {
+  const count = table.getDataCount("active");
+  const first = (table.getPage() - 1) * PAGE_ROWS + 1;
+  find("pages").hidden = table.getPageMax() < 2;
+  find("counter").textContent = count
+    ? `${plural(count, "row")}${count > PAGE_ROWS ? `, of which ${range(first, Math.min(count, first + PAGE_ROWS - 1))} are shown` : ""}`
+    : "";
 }
 
 const TABS = ["rows", "intervals", "dimensions", "pairs"];

@@ -42,12 +42,12 @@ function heatMap(view, items, open) {
     return element("td", { class: first ? `${kind} first` : kind, title, ...shading }, short(r2));
   };
   const body = items.map((item) => {
-    const { dimensions: own, categories: halves } = item.scores;
+    const { dimensions: own, categories: families } = item.scores;
     return element(
       "tr",
       {},
       rowHeader(item, open),
-      categoriesOf(view.dataset, item.scores).map((r2, at) => cell(r2, halves?.[at], !at)),
+      categories.map((_, at) => (families ? cell(families.r2[at], families.half?.[at], !at) : element("td", {}, NOT_KNOWN))),
       members.flatMap(({ places }) => places.map((one, first) => cell(own.r2[one], own.half?.[one], !first)))
     );
   });

@@ -48,7 +48,7 @@ function scoresTable(view, row) {
         line("R2", "uniform mean over dimensions", ({ r2 }) => element("strong", {}, number(r2))),
         line("For these performers", "95% interval for new passages by these performers", ({ c }) => span(c) || NOT_KNOWN),
         line("For new performers", "95% interval for new passages and new performers", ({ g }) => span(g) || NOT_KNOWN),
-        line("Of ceiling", "share of the R2 that the reliability of the labels allows", ({ of_ceiling }) => percent(of_ceiling)),
+        line("Of ceiling", "share of the R2 that the reliability of the labels allows", ({ of_ceiling }) => number(of_ceiling)),
         line("Rank", "95% interval", ({ standing }) => rankText(standing)),
         metrics.map((name) => line(METRICS[name][0], METRICS[name][1], (scores) => number(scores.metrics[name]))),
         line("By fold", "R2 of single folds", ({ folds }) => Object.entries(folds).map(([fold, r2]) => element("span", { class: "of-fold" }, `${fold}: ${number(r2, 2)}`))),
@@ -93,17 +93,20 @@ function pairSentence(view, row, other) {
 
 function dimensionTable(view, rows) {
   const { dataset } = view;
-  const columns = rows.map((row) => {
-    const { dimensions, categories } = row.scores[view.name];
-    return { r2: [...categoriesOf(dataset, row.scores[view.name]), ...dimensions.r2], half: dimensions.half && [...(categories ?? []), ...dimensions.half] };
-  });
-  const names = [...dataset.categories.map(({ name }) => name), ...dataset.dimensions.map(({ name }) => words(name))];
-  const cell = ({ r2, half }, at) => element("td", {}, half ? `${number(r2[at])} \u00b1 ${number(half[at])}` : number(r2[at]));
+  const families = rows.every((row) => row.scores[view.name].categories) ? dataset.categories : [];
+  const lines = [
+    ...families.map(({ name }, at) => [name, "categories", at]),
+    ...dataset.dimensions.map(({ name }, at) => [words(name), "dimensions", at]),
+  ];
+  const cell = (row, kind, at) => {
+    const { r2, half } = row.scores[view.name][kind];
+    return element("td", {}, half ? `${number(r2[at])} \u00b1 ${number(half[at])}` : number(r2[at]));
+  };
   return element(
     "table",
     { class: "plain" },
     element("thead", {}, element("tr", {}, element("td"), rows.map((row) => element("th", { scope: "col", title: rowDetail(row) }, rowTitle(row))))),
-    element("tbody", {}, names.map((name, at) => element("tr", {}, element("th", { scope: "row" }, name), columns.map((column) => cell(column, at)))))
+    element("tbody", {}, lines.map(([name, kind, at]) => element("tr", {}, element("th", { scope: "row" }, name), rows.map((row) => cell(row, kind, at)))))
   );
 }
 

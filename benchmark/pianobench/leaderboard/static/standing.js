@@ -101,7 +101,8 @@ function summary(view, level) {
     return [
       element("strong", {}, "Nothing is tested here: "),
       `${protocol.limit}. Rows stand by their R2, and the order does not say which is better.`,
-    ];
+      view.commonFlags.length ? element("span", { class: "detail fault" }, `Of every row: ${view.commonFlags.join("; ")}.`) : null,
+    ].filter(Boolean);
   }
   const { w: apart, e: equal, n: open } = protocol.pairs;
   const best = view.rows.filter((row) => row.scores[view.name].standing?.may_be_best).length;

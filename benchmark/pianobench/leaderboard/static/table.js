@@ -25,7 +25,7 @@ function columnsOf(view, open) {
       cell: (item) => scoreCell(item), width: 118, narrow: 112 },
     { ...numeric("half", "Intervals", "95%: thick for new passages by these performers, thin for new performers as well; the line is 0", null, true),
       cell: (item) => intervalCell(item, scale), width: 182, align: "left", lowFirst: true },
-    numeric("of_ceiling", "Of ceiling", "share of the R2 that the reliability of the labels allows", percent, true),
+    numeric("of_ceiling", "Of ceiling", "share of the R2 that the reliability of the labels allows", number, true),
     ...Object.entries(METRICS).map(([field, [title, help]]) =>
       numeric(field, title, help, number, ["r2_human", "r2_within_passage", "accuracy_within_passage"].includes(field))),
     ...others.map(({ name, summary }) => numeric(`r2_${name}`, name, `R2 on ${name}: ${summary}`, number, name === "unseen" || name === view.board.ranking)),
@@ -67,7 +67,7 @@ function rowCell(item, open) {
       {},
       element("button", { type: "button", class: "open", onclick: () => open(item.row) }, item.title),
       element("span", { class: "detail" }, rowDetail(item.row)),
-      item.scores.comparable ? null : element("span", { class: "detail fault" }, reasons(item.scores))
+      item.faults.length ? element("span", { class: "detail fault" }, item.faults.join("; ")) : null
     )
   );
 }
@@ -126,8 +126,6 @@ function makeTable(place, items, columns, sorters, changed) {
     pagination: true,
     paginationSize: PAGE_ROWS,
     paginationElement: find("pages"),
-    paginationCounter: "rows",
-    paginationCounterElement: find("counter"),
     initialSort: sorters,
     placeholder: "No row is left by these filters.",
     columnDefaults: { resizable: false },

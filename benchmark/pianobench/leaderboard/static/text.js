@@ -46,7 +46,7 @@ function plural(count, one, many = `${one}s`) {
 }
 
 function percent(value) {
-  return value === null || value === undefined ? NOT_KNOWN : `${number(100 * value, 0)}%`;
+  return `${number(100 * value, 0)}%`;
 }
 
 // Of three figures: parameters, seconds, speeds.

@@ -10,16 +10,11 @@ function readBoard(text) {
   return board;
 }
 
-// R2 of categories: means over their dimensions.
-function categoriesOf(dataset, scores) {
-  const { r2 } = scores.dimensions;
-  return dataset.categories.map(({ places }) => places.reduce((sum, at) => sum + r2[at], 0) / places.length);
-}
-
 function makeView(board, dataset, protocol) {
   const rows = protocol.rows.map((place) => dataset.rows[place]);
   const places = new Map(rows.slice(0, protocol.comparable).map((row, place) => [row, place]));
   const expanded = [];
+  const flags = rows.map((row) => row.scores[protocol.name].flags);
   return {
     board,
     dataset,
@@ -28,6 +23,8 @@ function makeView(board, dataset, protocol) {
     rows,
     places,
     verdictsOf: (place) => (expanded[place] ??= expandRuns(protocol.verdicts[place])),
+    // What a reader must know of every row alike.
+    commonFlags: (flags[0] ?? []).filter((flag) => rows.length > 1 && flags.every((own) => own.includes(flag))),
     // Of dimensions and categories: which interval the page has.
     people: protocol.scope === "G" ? "new passages and new performers" : "new passages by these performers",
   };
@@ -55,6 +52,7 @@ function itemOf(view, row) {
     ...others,
     ...metrics,
     id: row.name,
+    faults: scores.flags.filter((flag) => !view.commonFlags.includes(flag)),
     number: numberOf(view, row) ?? Infinity,
     rank: standing ? standing.best_rank + standing.worst_rank / 1e4 : null,
     group: standing?.group_size ?? null,
