@@ -10,7 +10,7 @@ What enters are plain JSON values. Packed, a list is one of
 - ``{"sizes": packed, "of": packed}``: lists, laid end to end;
 - the list itself.
 
-A key whose value is None comes back as a key that is not there. ``static/columns.js`` unpacks.
+A key whose value is None may come back as one that is not there. ``static/columns.js`` unpacks.
 """
 
 from __future__ import annotations

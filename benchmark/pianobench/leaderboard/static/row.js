@@ -52,7 +52,7 @@ function scoresTable(view, row) {
         line("Rank", "95% interval", ({ standing }) => rankText(standing)),
         metrics.map((name) => line(METRICS[name][0], METRICS[name][1], (scores) => number(scores.metrics[name]))),
         line("By fold", "R2 of single folds", ({ folds }) => Object.entries(folds).map(([fold, r2]) => element("span", { class: "of-fold" }, `${fold}: ${number(r2, 2)}`))),
-        run.some(({ name }) => row.scores[name].optimism !== undefined)
+        run.some(({ name }) => row.scores[name].optimism != null)
           ? line("Had it stopped on the scored fold", "R2 that would have been claimed", ({ optimism }) => number(optimism))
           : null
       )
@@ -125,6 +125,10 @@ function options(changed) {
   return Object.entries(changed).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
 }
 
+function known(value, text) {
+  return value === null || value === undefined ? null : text(value);
+}
+
 function part(card) {
   if (!card) return null;
   const changed = options(card.changed);
@@ -136,7 +140,7 @@ function partFacts(row) {
   return facts([
     ["Encoder", encoder.name],
     ["Weights", encoder.source],
-    ["Parameters", encoder.parameters === undefined ? null : grouped(encoder.parameters)],
+    ["Parameters", known(encoder.parameters, grouped)],
     ["Pretraining", encoder.pretraining],
     ["Overlap with the dataset", encoder.overlap],
     ["Licence", encoder.licence],
@@ -161,7 +165,7 @@ function costFacts(row) {
     ["Device", cost.device],
     ["Processes", cost.processes],
     ["Encoding speed", cost.audio_s_per_s ? `${rough(cost.audio_s_per_s)} seconds of audio in a second` : cost.clips_per_s ? `${rough(cost.clips_per_s)} clips in a second` : null],
-    ["Training", cost.train_s === undefined ? null : `${rough(cost.train_s)} s for all folds, seeds and protocols`],
+    ["Training", known(cost.train_s, (seconds) => `${rough(seconds)} s for all folds, seeds and protocols`)],
     ["Made with", `pianobench ${row.pianobench}; ${Object.entries(row.environment).map(([name, version]) => `${name} ${version}`).join(", ")}`],
   ]);
 }

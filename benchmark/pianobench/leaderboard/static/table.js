@@ -20,11 +20,11 @@ function columnsOf(view, open) {
     { ...numeric("group", "Not told apart from", "rows whose difference from it may be chance; no. counts rows by R2", null, true),
       cell: (item) => text(groupText(item.scores.standing)), width: 104, align: "left", lowFirst: true },
     { ...plain("title", "Row", "encoder and head; below, what the encoder hears and options that are not the defaults", true),
-      cell: (item) => rowCell(item, open), always: true, width: 250, narrow: 166 },
+      cell: (item) => rowCell(item, open), always: true, width: 266, narrow: 166 },
     { ...numeric("r2", `R2 on ${view.name}`, `uniform mean over dimensions, with its 95% interval for ${view.people}`, null, true),
       cell: (item) => scoreCell(item), width: 118, narrow: 112 },
     { ...numeric("half", "Intervals", "95%: thick for new passages by these performers, thin for new performers as well; the line is 0", null, true),
-      cell: (item) => intervalCell(item, scale), width: 182, align: "left", lowFirst: true },
+      cell: (item) => intervalCell(item, scale), width: 166, align: "left", lowFirst: true },
     numeric("of_ceiling", "Of ceiling", "share of the R2 that the reliability of the labels allows", number, true),
     ...Object.entries(METRICS).map(([field, [title, help]]) =>
       numeric(field, title, help, number, ["r2_human", "r2_within_passage", "accuracy_within_passage"].includes(field))),
