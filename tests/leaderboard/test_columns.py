@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pianobench.leaderboard.columns import pack
@@ -31,6 +31,7 @@ def without_absent(value: Any) -> Any:
     return [without_absent(of) for of in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(values=st.lists(VALUES, max_size=9))
 def test_values_come_back(unpack: Callable[[Any], list[Any]], values: list[Any]) -> None:
     packed = json.loads(json.dumps(pack(values)))
