@@ -128,7 +128,7 @@ def test_a_ready_grid_is_planned(hub: Path, tmp_path: Path) -> None:
     done = type_in("bench sweep layers-muq --dry-run", hub, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 cells: 0 stored, 4 to do, 16 models to fit" in done.stdout
-    assert "to encode: muq of fluidsynth, mean" in done.stdout
+    assert "to encode: muq of fluidsynth:fluid-grand, mean" in done.stdout
 
 
 def test_without_weights_and_network_a_run_ends_with_one_paragraph(tmp_path: Path) -> None:

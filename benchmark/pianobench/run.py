@@ -133,8 +133,8 @@ def run(plan: Plan, registry: Registry, workplace: Workplace) -> tuple[Result, P
                 ):
                     path = folder / predictions_name(protocol, "test-fold")
                     write_predictions(path, corpus, found)
-        heard = replace(encoded[0], time=EncodingTime.total(each.time for each in encoded))
-        result = record(folder, plan, evaluated, heard, predicted, timings, workplace)
+        whole = replace(encoded[0], time=EncodingTime.total(each.time for each in encoded))
+        result = record(folder, plan, evaluated, whole, predicted, timings, workplace)
     registry.hook.bench_run_finished(result=result.model_dump(mode="json"))
     return result, workplace.results / plan.name
 
