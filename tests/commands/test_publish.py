@@ -134,7 +134,7 @@ def test_a_rerun_runs_nothing_that_the_user_has_not_named(bench: Bench, result: 
         digest = RunConfig.model_validate(config).digest
         path.write_text(json.dumps(given | {"config": config, "config_digest": digest}))
 
-    Path("evil.py").write_text("open('ran', 'w')\n")
+    Path("evil.py").write_text("import pathlib\n\npathlib.Path('ran').touch()\n")
     stored(encoder={"name": "xares", "options": {"file": "evil.py"}})
     for named in ((), ("--encoder", "xares:mine.py")):
         done = bench("rerun", result, "--jobs", 1, *named)

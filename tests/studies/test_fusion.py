@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 
 from pianobench.compare import compare
 from pianobench.contenders import read_contenders
-from pianobench.errors import ResultError, TrainingError, UsageError
+from pianobench.errors import CheckpointAbsentError, ResultError, TrainingError, UsageError
 from pianobench.metrics import pooled_r2
 from pianobench.plugins import Registry
 from pianobench.predictions import read_predictions
@@ -228,6 +228,6 @@ def test_results_that_cannot_be_fused_are_refused_before_anything_is_fitted(
     code = altered("code", "config", "encoder", value=evil)
     with pytest.raises(UsageError, match=r"code runs the code 'evil.py'.*--encoder xares:evil.py"):
         study([results[0], code], place)
-    with pytest.raises(UsageError, match=r"evil.py"):
+    with pytest.raises(CheckpointAbsentError, match=r"There is no file 'evil.py'"):
         fusion([results[0], code], "piece", Registry(), place, 3, ["xares:evil.py"])
     assert not fitted
