@@ -49,6 +49,16 @@ def test_the_default_is_the_mean_rank_and_knows_no_tempo(tmp_path: Path) -> None
         write_notes(scores[-1], piece)
     assert next(iter(PROXIES)) == "written"
     np.testing.assert_allclose(written_difficulty(scores, "written"), np.array([1, 2, 3]) / 3)
+    # Pieces are ranked, so that one of many takes weighs no more than another.
+    takes, of_take = [*scores, *scores[2:] * 5], np.array([0, 1, 2, 2, 2, 2, 2, 2])
+    np.testing.assert_allclose(
+        written_difficulty(takes, "written", of_take), np.array([1, 2, 3]) / 3
+    )
+    # Two scores of one piece are averaged before they are ranked.
+    both, density = (
+        written_difficulty(scores, "density", of) for of in (np.array([0, 1, 1]), np.arange(3))
+    )
+    np.testing.assert_allclose(both, [density[0], density[1:].mean()])
     # Files of 120 beats a minute: two quarter notes a second.
     rate, density = (written_difficulty(scores, proxy) for proxy in ("note-rate", "density"))
     np.testing.assert_allclose(rate, 2 * density, rtol=1e-3)

@@ -24,7 +24,14 @@ from scipy.stats import rankdata
 
 from .notes import Notes, read_notes
 
-__all__ = ["PROXIES", "note_density", "note_span", "pitch_entropy", "written_difficulty"]
+__all__ = [
+    "PROXIES",
+    "average_by_piece",
+    "note_density",
+    "note_span",
+    "pitch_entropy",
+    "written_difficulty",
+]
 
 PROXIES: Mapping[str, str] = MappingProxyType(
     {
@@ -38,28 +45,51 @@ PROXIES: Mapping[str, str] = MappingProxyType(
 """Proxies by name, the default first."""
 
 
-def written_difficulty(scores: Sequence[Path], proxy: str) -> NDArray[np.float64]:
-    """Work out a proxy for every score, shape (scores,).
+def written_difficulty(
+    scores: Sequence[Path], proxy: str, pieces: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Work out a proxy for every piece, shape (pieces,).
 
     Parameters
     ----------
     scores : sequence of Path
-        MIDI files.
+        MIDI files; each is read once, however often it is named.
     proxy : str
         A key of `PROXIES`.
+    pieces : int array, shape (scores,), optional
+        The piece of each score, numbered from 0. What is measured is averaged over the scores of a
+        piece, and pieces are ranked. By default every score is a piece.
 
     Raises
     ------
     MidiError
         If a score cannot be read.
     """
+    if pieces is None:
+        pieces = np.arange(len(scores))
+    measured = {score: _measure(score, proxy) for score in dict.fromkeys(scores)}
+    columns = average_by_piece(np.array([measured[score] for score in scores]), pieces)
+    if proxy == "written":
+        columns = rankdata(columns, axis=0) / len(columns)
+    return np.asarray(columns.mean(axis=1), dtype=np.float64)
+
+
+def average_by_piece(values: NDArray[np.float64], pieces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Average values [clip, ...] over the clips of each piece; `pieces` numbers them from 0."""
+    counts = np.bincount(pieces)
+    total = np.zeros((len(counts), *values.shape[1:]))
+    np.add.at(total, pieces, values)
+    mean: NDArray[np.float64] = total / counts.reshape(-1, *(1,) * (values.ndim - 1))
+    return mean
+
+
+def _measure(score: Path, proxy: str) -> list[float]:
+    """Measure a score: one number, or those that `written` ranks."""
     if proxy == "note-rate":
-        return np.array([note_density(read_notes(score)) for score in scores])
-    notes = [read_notes(score, "quarter") for score in scores]
-    if proxy != "written":
-        return np.array([_OF_NOTES[proxy](of) for of in notes])
-    columns = np.array([[measure(of) for measure in _OF_NOTES.values()] for of in notes])
-    return np.asarray(rankdata(columns, axis=0).mean(axis=1) / len(scores), dtype=np.float64)
+        return [note_density(read_notes(score))]
+    notes = read_notes(score, "quarter")
+    measures = _OF_NOTES.values() if proxy == "written" else [_OF_NOTES[proxy]]
+    return [measure(notes) for measure in measures]
 
 
 def note_density(notes: Notes) -> float:

@@ -67,7 +67,7 @@ def test_takes_of_a_piece_are_averaged_and_the_proxy_is_of_its_score(
     assert at.data_root is not None
     scores = [at.data_root / "asap" / piece / "midi_score.mid" for piece in takes]
     means = [np.mean(values) for values in takes.values()]
-    for proxy in ("density", "span", "entropy", "note-rate"):
+    for proxy in PROXIES:
         expected = spearmanr(means, written_difficulty(scores, proxy)).statistic
         assert study.of_proxies["timing"][proxy] == pytest.approx(expected, abs=1e-6)
     assert study.proxies["span"]["span"] == pytest.approx(1)

@@ -26,7 +26,7 @@ from ..notes import read_notes
 from ..run import Workplace, environment
 from ..statistics import rank_correlation, rank_correlation_interval, rank_correlation_tests
 from ..values import Corpus
-from ..written_difficulty import PROXIES, note_density, written_difficulty
+from ..written_difficulty import PROXIES, average_by_piece, note_density, written_difficulty
 from .applied import Application, AppliedRecord, fit_and_apply, record_of, write_applied
 from .folder import make_folder, save_study, study_name
 
@@ -105,7 +105,7 @@ class _Pieces(NamedTuple):
 
     def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average values [clip, ...] over the takes of each piece."""
-        return _by_group(values, self.of_clip, len(self.names))
+        return average_by_piece(values, self.of_clip)
 
 
 def difficulty(
@@ -137,8 +137,8 @@ def difficulty(
         Whatever the stages refuse.
     """
     applied = fit_and_apply(asked, workplace)
-    labels, proxy = _labels(applied.corpus, proxy)
-    pieces = _pieces(applied.corpus, applied.predicted, labels)
+    proxy = _stand_in(applied.corpus, proxy)
+    pieces = _pieces(applied.corpus, applied.predicted, proxy)
     dimensions = [dimension.name for dimension in applied.training.dimensions]
     columns = _associate(pieces, pieces.predicted)
     (overall,) = _associate(pieces, pieces.predicted.mean(axis=1, keepdims=True))
@@ -172,18 +172,26 @@ def difficulty(
     return study, folder
 
 
-def _labels(corpus: Corpus, proxy: str | None) -> tuple[NDArray[np.float64], str | None]:
-    """Find the difficulty of every clip's piece, and the proxy that it is."""
+def _stand_in(corpus: Corpus, proxy: str | None) -> str | None:
+    """Choose what stands in for difficulty; None where it is labelled."""
+    if LABEL not in [dimension.name for dimension in corpus.dimensions]:
+        return proxy or next(iter(PROXIES))
+    if proxy is not None:
+        raise UsageError(
+            f"--proxy {proxy} stands in for labels of difficulty, and {corpus.name!r} has "
+            "them. Leave it out."
+        )
+    return None
+
+
+def _difficulty(
+    corpus: Corpus, of_clip: NDArray[np.int64], proxy: str | None
+) -> NDArray[np.float64]:
+    """Find the difficulty of every piece, labelled or by proxy."""
+    if proxy is not None:
+        return written_difficulty(_scores(corpus), proxy, of_clip)
     names = [dimension.name for dimension in corpus.dimensions]
-    if LABEL in names:
-        if proxy is not None:
-            raise UsageError(
-                f"--proxy {proxy} stands in for labels of difficulty, and {corpus.name!r} has "
-                "them. Leave it out."
-            )
-        return corpus.targets[:, names.index(LABEL)], None
-    chosen = proxy or next(iter(PROXIES))
-    return written_difficulty(_scores(corpus), chosen), chosen
+    return average_by_piece(corpus.targets[:, names.index(LABEL)], of_clip)
 
 
 def _scores(corpus: Corpus) -> list[Path]:
@@ -197,7 +205,7 @@ def _scores(corpus: Corpus) -> list[Path]:
     return scores
 
 
-def _pieces(corpus: Corpus, predicted: NDArray[np.float64], labels: NDArray[np.float64]) -> _Pieces:
+def _pieces(corpus: Corpus, predicted: NDArray[np.float64], proxy: str | None) -> _Pieces:
     names, first, index = np.unique(corpus.group("excerpt"), return_index=True, return_inverse=True)
     composers = corpus.group("composer")[first] if "composer" in corpus.groups else None
     if composers is not None and len(set(composers.tolist())) == len(names):
@@ -205,8 +213,8 @@ def _pieces(corpus: Corpus, predicted: NDArray[np.float64], labels: NDArray[np.f
     return _Pieces(
         names,
         index,
-        _by_group(predicted, index, len(names)),
-        _by_group(labels, index, len(names)),
+        average_by_piece(predicted, index),
+        _difficulty(corpus, index, proxy),
         composers,
     )
 
@@ -271,7 +279,7 @@ def _other_proxies(
     if proxy is None:
         return {}, {}
     scores = _scores(corpus)
-    values = {name: pieces.mean(written_difficulty(scores, name)) for name in PROXIES}
+    values = {name: written_difficulty(scores, name, pieces.of_clip) for name in PROXIES}
     table = np.column_stack(list(values.values()))
 
     def correlations(columns: NDArray[np.float64], names: list[str]) -> dict[str, dict[str, float]]:
@@ -282,13 +290,3 @@ def _other_proxies(
         }
 
     return correlations(pieces.predicted, dimensions), correlations(table, list(values))
-
-
-def _by_group(
-    values: NDArray[np.float64], index: NDArray[np.int64], groups: int
-) -> NDArray[np.float64]:
-    total = np.zeros((groups, *values.shape[1:]))
-    np.add.at(total, index, values)
-    sizes = np.bincount(index, minlength=groups).reshape(-1, *(1,) * (values.ndim - 1))
-    mean: NDArray[np.float64] = total / sizes
-    return mean
