@@ -113,3 +113,13 @@ def test_the_report_says_what_stands_in_for_difficulty(
     said = difficulty_text(study)
     assert said.startswith("midi-stats, ridge, fitted on demo, against the proxy 'written' of 8")
     assert "note rate" in said
+    held = [a for a in study.dimensions.values() if a.max_t <= 0.05]
+    within = [a for a in held if a.within_max_t is not None and a.within_max_t <= 0.05]
+    assert f"with the composer held fixed, {len(within)} of these do." in said
+    nothing = {f"within_{name}": None for name in ("composers", "low", "high", "max_t")}
+    unknown = {name: found.model_copy(update=nothing) for name, found in study.dimensions.items()}
+    overall = study.overall.model_copy(update=nothing)
+    other = study.model_copy(update={"dimensions": unknown, "overall": overall})
+    assert other.composers == 3
+    said = difficulty_text(other)
+    assert "with the composer held fixed, how many of these do is not known." in said

@@ -15,7 +15,8 @@ _HEADS = ["", "rho", "p", "p, max-T", "within composers", "p, max-T, within"]
 _READING = (
     "rho: Spearman's correlation over pieces of what is predicted, averaged over the takes of a "
     "piece, with difficulty; the interval is a 95% jackknife-t over pieces. max-T: permutation "
-    "p-values corrected for the number of dimensions. Within composers: the partial correlation of "
+    "p-values corrected for the number of dimensions, and not for overall and note rate, each a "
+    "family of one. Within composers: the partial correlation of "
     "ranks with the composer held fixed, permuted within composers. Overall is the mean of all "
     "dimensions; where their poles point is a convention, and so is its sign. Note rate is notes "
     "per second as performed: what a dimension says of difficulty has to be more than tempo."
@@ -112,11 +113,15 @@ def _within(found: Association) -> str:
 def _summary(study: Difficulty) -> str:
     strongest = max(study.dimensions.items(), key=lambda item: abs(item[1].rho))
     holds = [name for name, a in study.dimensions.items() if a.max_t <= 0.05]
-    within = [name for name in holds if (study.dimensions[name].within_max_t or 1) <= 0.05]
-    held = f"; with the composer held fixed, {len(within)} of these do" if study.composers else ""
+    if study.overall.within_composers is not None:
+        within = [name for name in holds if (study.dimensions[name].within_max_t or 1) <= 0.05]
+        held = f"{len(within)} of these do"
+    else:
+        held = "how many of these do is not known"
     return (
         f"{len(holds)} of {len(study.dimensions)} dimensions go with {study.difficulty} (5%, "
-        f"corrected for their number){held}. The strongest is {strongest[0]}, rho "
+        f"corrected for their number); with the composer held fixed, {held}. The strongest is "
+        f"{strongest[0]}, rho "
         f"{strongest[1].rho:+.3f}; the note rate of the performances alone reaches "
         + ("what is not known." if study.note_rate is None else f"{study.note_rate.rho:+.3f}.")
     )
