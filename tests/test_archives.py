@@ -70,6 +70,54 @@ def test_a_damaged_member_does_not_cost_the_others(packed: Path, tmp_path: Path)
     assert "is damaged: Bad CRC-32" in str(found["mid/../../b.mid"])
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_any_compression_costs_that_member_alone(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "mid.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.mid", bytes(range(256)) * 40)
+        archive.writestr("b.mid", b"whole")
+    raw = bytearray(path.read_bytes())
+    start = 30 + len("a.mid")
+    raw[start + 9 : start + 60] = b"\xff" * 51
+    path.write_bytes(raw)
+    found = open_archive(path).unpack(["a.mid", "b.mid"], tmp_path / "cache")
+    assert isinstance(found["a.mid"], DataError)
+    assert "'a.mid' of" in str(found["a.mid"])
+    assert "is damaged" in str(found["a.mid"])
+    assert Path(str(found["b.mid"])).read_bytes() == b"whole"
+
+
+def test_a_member_that_is_said_to_hold_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "mid.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.mid", b"small")
+    archive_of = open_archive(path)
+    archive_of.members["a.mid"].file_size = 3 * 2**30
+    found = archive_of.unpack(["a.mid"], tmp_path / "cache")["a.mid"]
+    assert isinstance(found, DataError)
+    assert "'a.mid' of" in str(found)
+    assert "is said to hold 3,221,225,472 bytes" in str(found)
+
+
+def test_a_suffix_that_is_none_is_not_kept(tmp_path: Path) -> None:
+    path, names = tmp_path / "mid.zip", ["a." + "x" * 300, "b.mid ", "c.MIDI"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"notes")
+    found = open_archive(path).unpack(names, tmp_path / "cache")
+    assert [Path(str(found[name])).suffix for name in names] == ["", "", ".MIDI"]
+    assert all(Path(str(place)).read_bytes() == b"notes" for place in found.values())
+
+
+def test_names_that_are_not_the_utf_8_they_are_said_to_be_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mid.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Dvořák.mid", b"x")
+    path.write_bytes(path.read_bytes().replace("ř".encode(), b"\xff\xfe"))
+    with pytest.raises(DataError, match="damaged or half downloaded"):
+        open_archive(path)
+
+
 def test_a_file_that_is_no_archive_or_half_of_one_is_refused(packed: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-30])
     with pytest.raises(DataError, match="damaged or half downloaded"):

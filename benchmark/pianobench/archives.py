@@ -7,7 +7,9 @@ one bad member does not cost the others.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
+import re
 import unicodedata
 import zipfile
 import zlib
@@ -18,6 +20,19 @@ from pathlib import Path, PurePosixPath
 from .errors import DataError
 
 __all__ = ["Archive", "open_archive"]
+
+_LARGEST = 64 * 2**20
+"""Bytes of a member: far more than any MIDI file or table has, and no burden to memory."""
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    UnicodeDecodeError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
@@ -84,9 +99,15 @@ class Archive:
         return found
 
     def _unpack(self, opened: zipfile.ZipFile, name: str, place: Path) -> Path | DataError:
+        info = self.members[name]
+        if info.file_size > _LARGEST:
+            return DataError(
+                f"The member {name!r} of {self.path} is said to hold {info.file_size:,} bytes; "
+                f"more than {_LARGEST:,} are not unpacked. Fetch the archive again."
+            )
         try:
-            content = opened.read(self.members[name])
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as why:
+            content = opened.read(info)
+        except _DAMAGED as why:
             return DataError(f"The member {name!r} of {self.path} is damaged: {why}")
         # Under a name of this process's own first, so that no reader meets half a file.
         unfinished = place.with_name(f"{place.name}.{os.getpid()}.part")
@@ -106,7 +127,7 @@ def open_archive(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as opened:
             infos = [info for info in opened.infolist() if not info.is_dir()]
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(
             f"Cannot read the archive {path}: {error}. It is damaged or half downloaded; fetch it "
             "again."
@@ -126,4 +147,6 @@ def _composed(info: zipfile.ZipInfo) -> str:
 
 
 def _file_name(member: str) -> str:
-    return hashlib.sha256(member.encode()).hexdigest()[:24] + PurePosixPath(member).suffix
+    suffix = PurePosixPath(member).suffix
+    kept = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ""
+    return hashlib.sha256(member.encode()).hexdigest()[:24] + kept
