@@ -98,5 +98,12 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path, takes: list[Notes]) -> 
         "the clips of mine have no MIDI"
     )
     (tmp_path / "bad.mid").write_bytes(b"no MIDI")
-    spoilt = corpus_of("mine", [there, Clip("bad", midi=tmp_path / "bad.mid")])
-    assert "bad.mid" in find_overlap(spoilt, rated).unchecked
+    bad = Clip("bad", midi=tmp_path / "bad.mid")
+    rated = corpus_of("rated", [bad, replace(there, id="same")])
+    found = find_overlap(corpus_of("mine", [bad, there, heard]), rated)
+    assert found.pairs == (("a", "same"),)
+    first, *others = found.unchecked.split("; ")
+    assert first == "1 clips of mine have no MIDI"
+    for clause, name in zip(others, ("mine", "rated"), strict=True):
+        assert clause.startswith(f"1 clips of {name} cannot be read, the first: Cannot read the")
+        assert str(tmp_path / "bad.mid") in clause

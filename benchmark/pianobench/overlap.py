@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .errors import MidiError
 from .notes import Notes, read_notes
 from .recurrence import contained_takes
-from .values import Corpus
+from .values import Clip, Corpus
 
 __all__ = ["Overlap", "find_overlap", "shared_takes"]
 
@@ -59,23 +59,36 @@ def find_overlap(corpus: Corpus, known: Corpus) -> Overlap:
         Clips without MIDI cannot be compared, and are said to be unchecked.
     """
     mine = [clip for clip in corpus.clips if clip.midi is not None]
-    theirs = [
-        clip
-        for clip, human in zip(known.clips, known.human.tolist(), strict=True)
-        if human and clip.midi is not None
-    ]
+    human = [clip for clip, is_human in zip(known.clips, known.human, strict=True) if is_human]
+    theirs = [clip for clip in human if clip.midi is not None]
     if not mine or not theirs:
         nothing = corpus.name if not mine else known.name
         return Overlap((), f"the clips of {nothing} have no MIDI")
     without = len(corpus.clips) - len(mine)
-    unchecked = f"{without:,} clips of {corpus.name} have no MIDI" if without else ""
-    try:
-        takes = [read_notes(clip.midi) for clip in mine if clip.midi is not None]
-        excerpts = [read_notes(clip.midi) for clip in theirs if clip.midi is not None]
-    except MidiError as error:
-        return Overlap((), str(error).rstrip("."))
-    pairs = shared_takes(takes, excerpts)
-    return Overlap(tuple((mine[take].id, theirs[other].id) for take, other in pairs), unchecked)
+    unchecked = [f"{without:,} clips of {corpus.name} have no MIDI"] if without else []
+    takes, failures = _readable(mine, corpus.name)
+    excerpts, theirs_failed = _readable(theirs, known.name)
+    pairs = shared_takes([*takes.values()], [*excerpts.values()])
+    ids, others = [*takes], [*excerpts]
+    return Overlap(
+        tuple((ids[take], others[other]) for take, other in pairs),
+        "; ".join([*unchecked, *failures, *theirs_failed]),
+    )
+
+
+def _readable(clips: Sequence[Clip], name: str) -> tuple[dict[str, Notes], list[str]]:
+    """Read the notes of clips by their ids, and say of how many that failed."""
+    notes, failures = {}, []
+    for clip in clips:
+        if clip.midi is None:
+            continue
+        try:
+            notes[clip.id] = read_notes(clip.midi)
+        except MidiError as error:
+            failures.append(str(error).rstrip("."))
+    if not failures:
+        return notes, []
+    return notes, [f"{len(failures):,} clips of {name} cannot be read, the first: {failures[0]}"]
 
 
 def shared_takes(takes: Sequence[Notes], others: Sequence[Notes]) -> list[tuple[int, int]]:
