@@ -216,6 +216,17 @@ def test_a_model_whose_dataset_is_not_here_says_that_takes_are_unchecked(
     assert found.study.unchecked.startswith("the training clips are not here: There is no dataset")
 
 
+def test_training_data_that_have_changed_are_said_to_have_and_known_takes_are_still_found(
+    model: tuple[KeptModel, Path], registry: Registry, takes: Path, place: Workplace
+) -> None:
+    record = model[0].record
+    data = record.data.model_copy(update={"digest": "0" * 64})
+    changed = replace(model[0], record=record.model_copy(update={"data": data}))
+    study = zero_shot(changed, Recordings("takes", *clips_of_files([takes])), registry, place).study
+    assert [take for _, take in study.known] == ["piece01_ada", "piece01_bela"]
+    assert study.unchecked == "the training data here are not those it was fitted on"
+
+
 def type_in(*command: str) -> Result:
     return CliRunner(catch_exceptions=False).invoke(bench, list(command))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Literal
 
@@ -224,7 +224,11 @@ def _known(kept: KeptModel, applied: Applied, registry: Registry, workplace: Wor
         training = load_corpus(dataset, workplace.data_root, workplace.cache)
     except PianobenchError as error:
         return Overlap((), f"the training clips are not here: {error}")
-    return find_overlap(unlabelled("the recordings", applied.clips), training)
+    overlap = find_overlap(unlabelled("the recordings", applied.clips), training)
+    if training.digest == kept.record.data.digest:
+        return overlap
+    why = "the training data here are not those it was fitted on"
+    return replace(overlap, unchecked="; ".join(filter(None, [why, overlap.unchecked])))
 
 
 def _record(
