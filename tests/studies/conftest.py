@@ -83,16 +83,17 @@ def asked() -> Callable[..., Application]:
 
 
 @pytest.fixture
-def list_also(asap_root: Path) -> Callable[[str, bytes], None]:
-    """Add a performance of Bach's Prelude to the invented ASAP."""
+def list_also(asap_root: Path) -> Callable[..., None]:
+    """Add a performance to the invented ASAP, of Bach's Prelude by default."""
 
-    def add(name: str, content: bytes) -> None:
+    def add(name: str, content: bytes, title: str = "Prelude") -> None:
         metadata = asap_root / "asap" / "metadata.csv"
-        (asap_root / "asap" / "Bach" / "Prelude" / f"{name}.mid").write_bytes(content)
         with metadata.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        (first, *_) = [row for row in rows if row["title"] == "Prelude"]
-        rows.append({**first, "midi_performance": f"Bach/Prelude/{name}.mid"})
+        (first, *_) = [row for row in rows if row["title"] == title]
+        place = f"{first['folder']}/{name}.mid"
+        (asap_root / "asap" / place).write_bytes(content)
+        rows.append({**first, "midi_performance": place})
         with metadata.open("w", newline="") as file:
             table = csv.DictWriter(file, list(first))
             table.writeheader()

@@ -77,15 +77,33 @@ def test_a_model_that_hears_the_playing_follows_it_and_the_mean_is_blind(
     assert other.reading("timing") == "labels cannot tell"
     said = consistency_text(other)
     assert "in 4 of 6 dimensions" in said.lower()
+    assert "uncorrected for the number of dimensions" in said
     assert "it may be blind to the player in tempo; labels differ by no more than noise" in said
 
 
-def test_pieces_of_few_takes_are_left_out_when_asked(asked: Ask, at: Workplace) -> None:
+def test_pieces_of_few_takes_are_left_out_when_asked(
+    asked: Ask, at: Workplace, list_also: Callable[..., None]
+) -> None:
+    assert at.data_root is not None
+    take = (at.data_root / "asap/Liszt/Lied/Emil08.mid").read_bytes()
+    for title in ("Prelude", "Fugue_2", "Ballade"):
+        list_also("Zoe", take, title)
     study, folder = consistency(asked(), at, min_takes=2)
     assert study.pieces == 7
     assert not study.single_takes_kept
     assert "1 pieces have one take and are left out" in consistency_text(study)
-    assert consistency(asked(), at)[1] != folder
+    assert "on 19 performances of 7 pieces" in consistency_text(study)
+    fewer, other = consistency(asked(), at, min_takes=3)
+    assert other != folder
+    assert (fewer.performances, fewer.pieces) == (15, 5)
+    with (other / "predictions.csv").open(newline="") as file:
+        takes = [
+            (row["clip"].rpartition("/")[0], float(row["tempo"])) for row in csv.DictReader(file)
+        ]
+    pieces = {name: [value for of, value in takes if of == name] for name, _ in takes}
+    spreads = [np.std(values) for values in pieces.values() if len(values) >= 3]
+    assert fewer.mean_sd["tempo"] == pytest.approx(np.mean(spreads), abs=1e-6)
+    assert fewer.mean_sd["tempo"] != pytest.approx(study.mean_sd["tempo"], abs=1e-4)
     with pytest.raises(DataError, match="has 4 takes or more; the most are 3"):
         consistency(asked(), at, min_takes=4)
 

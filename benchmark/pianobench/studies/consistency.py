@@ -79,6 +79,8 @@ class Consistency(_Record):
     name: str
     pianobench: str
     applied: AppliedRecord
+    performances: int
+    """Of the pieces that are not left out for having few takes."""
     pieces: int
     single_takes: list[str]
     """Pieces of one take: they tell of the spread between pieces only."""
@@ -169,11 +171,12 @@ def consistency(
         name=study_name(KIND, parts, depends),
         pianobench=version("pianobench"),
         applied=record,
+        performances=int(keep.sum()),
         pieces=found.groups,
         single_takes=names[counts == 1].tolist(),
         single_takes_kept=min_takes <= 1,
         spread=_spreads(dimensions, found),
-        mean_sd=_mean_sd(dimensions, applied.predicted, pieces),
+        mean_sd=_mean_sd(dimensions, applied.predicted[keep], pieces[keep]),
         environment=environment(workplace),
         **beside,
     )

@@ -86,8 +86,8 @@ def report_consistency(folder: Path, study: Consistency) -> None:
 def _title(study: Consistency) -> str:
     applied = study.applied
     return (
-        f"{applied.label}, fitted on {applied.config['dataset']['name']}, on {applied.clips:,} "
-        f"performances of {study.pieces} pieces of {applied.dataset['name']}"
+        f"{applied.label}, fitted on {applied.config['dataset']['name']}, on "
+        f"{study.performances:,} performances of {study.pieces} pieces of {applied.dataset['name']}"
     )
 
 
@@ -135,7 +135,8 @@ def _summary(study: Consistency) -> list[str]:
     readings = [study.reading(name) for name in names]
     verdict = (
         f"In {readings.count('follows')} of {len(names)} dimensions the model is shown to follow "
-        "what differs between takes of one excerpt"
+        "what differs between takes of one excerpt (95% intervals, uncorrected for the number of "
+        "dimensions)"
     )
     others: tuple[tuple[Reading, str], ...] = (
         ("may be blind", "it may be blind to the player in"),
