@@ -13,7 +13,7 @@ import pytest
 from pianobench.config import RunConfig
 from pianobench.corpus import load_corpus
 from pianobench.errors import DataError
-from pianobench.fitted_model import encode_clips, fit_model, predict_corpus
+from pianobench.fitted_model import encode_clips, fit_model
 from pianobench.places import cache_at
 from pianobench.plan import Plan, plan_run
 from pianobench.plugins import Registry
@@ -72,7 +72,10 @@ def test_the_model_is_the_head_fitted_by_hand_to_every_clip(
     assert model.selected == ({"seed": 0, **by_hand.selected},)
     unlabelled = without_labels(demo, 7)
     np.testing.assert_allclose(
-        predict_corpus(model, unlabelled, place), expected[:7], rtol=0, atol=1e-12
+        model.predict(encode_clips(model.plan, unlabelled, place).features),
+        expected[:7],
+        rtol=0,
+        atol=1e-12,
     )
 
 

@@ -31,7 +31,7 @@ from .split import inner_groups
 from .stored_features import StoredFeatures
 from .values import Corpus, Dimension, Fold, Split
 
-__all__ = ["EncodedClips", "FittedModel", "encode_clips", "fit_model", "predict_corpus"]
+__all__ = ["EncodedClips", "FittedModel", "encode_clips", "fit_model"]
 
 
 @dataclass(frozen=True)
@@ -166,17 +166,6 @@ def encode_clips(plan: Plan, corpus: Corpus, workplace: Workplace) -> EncodedCli
         )
     encoded = encode(plan, corpus, waveforms, workplace)
     return EncodedClips(features_of(plan, encoded), encoded)
-
-
-def predict_corpus(model: FittedModel, corpus: Corpus, workplace: Workplace) -> NDArray[np.float64]:
-    """Encode the clips of a corpus and predict them, shape (clips, dimensions).
-
-    Raises
-    ------
-    PianobenchError
-        Whatever encoding and predicting refuse.
-    """
-    return model.predict(encode_clips(model.plan, corpus, workplace).features)
 
 
 def _predict(model: Model, x: Any) -> NDArray[np.float64]:

@@ -69,6 +69,11 @@ class Sequences:
         stored = read_frames(self.paths[index])
         return merge(stored.layers, self.how), dict(stored.levels)
 
+    @property
+    def content(self) -> list[str]:
+        """Name the content of every clip: files are named by what they were made from."""
+        return [path.name for path in self.paths]
+
     def standardisation(self) -> Standardisation:
         """Measure the columns over all frames of all clips."""
         return self._standardisation

@@ -61,6 +61,11 @@ class StoredFeatures:
         return len(self.keys)
 
     @property
+    def content(self) -> list[str]:
+        """Name the content of every clip: keys are made of what was encoded."""
+        return list(self.keys)
+
+    @property
     def adds_up(self) -> bool:
         """Whether comparisons of its layers, added up, are those of the joined vectors."""
         return self.how == "concat" and len(self.layers) > 1

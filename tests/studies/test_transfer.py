@@ -25,7 +25,8 @@ from pianobench.statistics import jackknife_t
 from pianobench.store import FeatureStore, Row
 from pianobench.stored_features import StoredFeatures
 from pianobench.studies import transfer_models
-from pianobench.studies.transfer import Instrument, Transfer, TransferRow, read_transfer, transfer
+from pianobench.studies.folder import read_study
+from pianobench.studies.transfer import Instrument, Transfer, TransferRow, transfer
 from pianobench.studies.transfer_models import Models, Predicted, fit_models, training_sets
 from pianobench.studies.transfer_scores import DIFFERENCES, GROUPS, score_transfer
 from pianobench.studies.transfer_text import draw_transfer, report_transfer, transfer_text
@@ -283,10 +284,10 @@ def test_the_report_holds_the_matrix_with_intervals_and_the_cards(
 
 def test_a_study_that_is_none_is_named(tmp_path: Path, study: Transfer) -> None:
     with pytest.raises(ResultError, match="There is no study at"):
-        read_transfer(tmp_path)
+        read_study(tmp_path, Transfer, "transfer")
     path = tmp_path / "study.json"
     path.write_text(study.model_dump_json())
-    assert read_transfer(tmp_path) == study
+    assert read_study(tmp_path, Transfer, "transfer") == study
     path.write_text('{"study": "fusion"}')
     with pytest.raises(ResultError, match="is not a study of kind 'transfer'"):
-        read_transfer(tmp_path)
+        read_study(tmp_path, Transfer, "transfer")

@@ -30,8 +30,8 @@ from ..overlap import Overlap, find_overlap
 from ..plan import Plan, plan_run
 from ..plugins import Registry
 from ..run import Workplace, load_scorable
-from ..stored_features import StoredFeatures
 from ..values import Corpus, LeftOut
+from .folder import OF_A_RUN
 
 __all__ = [
     "Application",
@@ -43,9 +43,6 @@ __all__ = [
     "subset",
     "write_applied",
 ]
-
-# What a run says of how it is evaluated, and a whole corpus is fitted without.
-_OF_A_RUN = {"protocols", "selection", "optimism"}
 
 
 @dataclass(frozen=True)
@@ -221,7 +218,7 @@ def fit_and_apply(asked: Application, workplace: Workplace) -> AppliedModel:
     new = encode_clips(asked.plan, corpus, workplace)
     encoded = time.perf_counter()
     predicted = fit_model(asked.plan, training, known.features).predict(new.features)
-    keys = _content(new.features)
+    keys = new.features.content
     places = {key: place for place, key in reversed(list(enumerate(keys)))}
     first = np.array([places[key] == place for place, key in enumerate(keys)])
     repeated = tuple(np.array(corpus.ids)[~first].tolist())
@@ -272,7 +269,7 @@ def subset(corpus: Corpus, keep: NDArray[np.bool_]) -> Corpus:
 
 def record_of(asked: Application, applied: AppliedModel) -> AppliedRecord:
     """Say what was fitted and applied."""
-    config = asked.plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
+    config = asked.plan.config.model_dump(mode="json", exclude={*OF_A_RUN})
     return AppliedRecord(
         config=config,
         dataset={"name": asked.dataset.name, "options": asked.dataset.options},
@@ -297,10 +294,3 @@ def write_applied(path: Path, applied: AppliedModel) -> None:
         table.writerow(["clip", *(dimension.name for dimension in applied.training.dimensions)])
         for clip, values in zip(applied.corpus.ids, applied.predicted.tolist(), strict=True):
             table.writerow([clip, *(f"{value:.6f}" for value in values)])
-
-
-def _content(features: Any) -> list[str]:
-    """Name the content of every clip, so that clips that are the same have the same name."""
-    if isinstance(features, StoredFeatures):
-        return list(features.keys)
-    return [path.name for path in features.paths]

@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ..errors import DataError
 from ..evaluate import evaluate
@@ -38,7 +37,7 @@ from .applied import (
     subset,
     write_applied,
 )
-from .folder import make_folder, save_study, study_name
+from .folder import Record, make_folder, save_study, study_name
 
 __all__ = ["Consistency", "Estimated", "Reading", "Spread", "consistency"]
 
@@ -49,11 +48,7 @@ _PROTOCOL = "piece"
 _SPLITTING_SEED = 0
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Estimated(_Record):
+class Estimated(Record):
     """A number and its 95% interval."""
 
     value: float | None
@@ -61,7 +56,7 @@ class Estimated(_Record):
     high: float | None
 
 
-class Spread(_Record):
+class Spread(Record):
     """How values of one dimension spread over the takes of a piece, and over pieces."""
 
     within_sd: Estimated
@@ -70,7 +65,7 @@ class Spread(_Record):
     """Of the variance, what is within pieces."""
 
 
-class Consistency(_Record):
+class Consistency(Record):
     """What the study found; dictionaries are by dimension."""
 
     schema_version: Literal[1] = 1

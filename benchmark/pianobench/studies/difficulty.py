@@ -19,7 +19,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ..errors import DataError, StatisticsError, UsageError
 from ..notes import read_notes
@@ -28,7 +27,7 @@ from ..statistics import rank_correlation, rank_correlation_interval, rank_corre
 from ..values import Corpus
 from ..written_difficulty import PROXIES, average_by_piece, note_density, written_difficulty
 from .applied import Application, AppliedRecord, fit_and_apply, record_of, write_applied
-from .folder import make_folder, save_study, study_name
+from .folder import Record, make_folder, save_study, study_name
 
 __all__ = ["Association", "Difficulty", "difficulty"]
 
@@ -37,11 +36,7 @@ LABEL = "difficulty"
 _SEED = 0
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Association(_Record):
+class Association(Record):
     """Spearman's correlation with difficulty over pieces."""
 
     rho: float
@@ -61,7 +56,7 @@ class Association(_Record):
     """By permutation within composers, corrected for the number of dimensions."""
 
 
-class Difficulty(_Record):
+class Difficulty(Record):
     """What the study found."""
 
     schema_version: Literal[1] = 1

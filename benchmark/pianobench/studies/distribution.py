@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+
+from .folder import Record
 
 __all__ = ["APART", "Distribution", "Mark", "describe_draws", "share_apart", "share_below"]
 
@@ -14,11 +15,7 @@ APART = 0.05
 """How far two draws have to be apart to be counted: what 0.397 and 0.347 differ by."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Mark(_Record):
+class Mark(Record):
     """A reported number: where it lies among the draws."""
 
     value: float
@@ -26,7 +23,7 @@ class Mark(_Record):
     """Share of the draws that are lower; those equal to it count half."""
 
 
-class Distribution(_Record):
+class Distribution(Record):
     """One number over all draws."""
 
     mean: float

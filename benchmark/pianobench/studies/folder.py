@@ -1,4 +1,4 @@
-"""The folder of a study: its name, and its record, written whole or not at all."""
+"""The folder of a study: its name, and its record, written whole or not at all, and read again."""
 
 from __future__ import annotations
 
@@ -8,13 +8,25 @@ import uuid
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import ResultError
 
-__all__ = ["make_folder", "save_study", "study_name"]
+__all__ = ["OF_A_RUN", "Record", "make_folder", "read_study", "save_study", "study_name"]
+
+OF_A_RUN = frozenset({"protocols", "selection", "optimism"})
+"""Settings of a run that decide nothing in a study."""
+
+
+class Record(BaseModel):
+    """What a study keeps; a docstring under a field says what it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+R = TypeVar("R", bound=Record)
 
 
 def study_name(kind: str, parts: Sequence[str], depends: Any) -> str:
@@ -65,4 +77,33 @@ def save_study(study: BaseModel, folder: Path) -> None:
     except OSError as error:
         raise ResultError(
             f"Cannot write into {folder}: {error.strerror}. Name another folder with --out."
+        ) from error
+
+
+def read_study(folder: Path, study: type[R], kind: str) -> R:
+    """Read a stored study.
+
+    Parameters
+    ----------
+    folder : Path
+    study : type of Record
+    kind : str
+        What the study is called.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it is not of this kind and schema.
+    """
+    path = folder / "study.json"
+    try:
+        return study.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"There is no study at {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
+        raise ResultError(
+            f"{path} is not a study of kind {kind!r} as this pianobench writes it (at {where}: "
+            f"{first['msg']}). Carry it out again."
         ) from error

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from ..comparison import Difference, DimensionDifference, ErrorCorrelationRecord, ModelRecord, Span
+from .folder import Record
 
 __all__ = ["BaseRecord", "CorrelationRecord", "Fusion", "FusionRecord"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class BaseRecord(_Record):
+class BaseRecord(Record):
     """One model that is fused."""
 
     name: str
@@ -32,7 +27,7 @@ class BaseRecord(_Record):
     """What fitting them took; those that were stored count as when they were fitted."""
 
 
-class FusionRecord(_Record):
+class FusionRecord(Record):
     """One way to fuse."""
 
     name: str
@@ -54,7 +49,7 @@ class FusionRecord(_Record):
     """File of the fused predictions."""
 
 
-class CorrelationRecord(_Record):
+class CorrelationRecord(Record):
     """How alike the errors of two models are."""
 
     first: str
@@ -62,7 +57,7 @@ class CorrelationRecord(_Record):
     errors: ErrorCorrelationRecord
 
 
-class Fusion(_Record):
+class Fusion(Record):
     """What the study found."""
 
     schema_version: Literal[1] = 1

@@ -45,14 +45,10 @@ from ..run import (
     features_of,
     render,
 )
-from ..sequences import Sequences
-from ..stored_features import StoredFeatures
 from ..values import Corpus, Split
+from .folder import OF_A_RUN
 
 __all__ = ["Base", "InnerPredictions", "predict_inside"]
-
-# What a run says of how it is evaluated; inner folds and seeds answer that here.
-_OF_A_RUN = {"protocols", "seeds", "selection", "optimism"}
 
 
 @dataclass(frozen=True)
@@ -138,12 +134,12 @@ def _tasks(
         ensemble=ensemble_of(plan, corpus),
         weighting=plan.config.weighting,
     )
-    config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
+    config = plan.config.model_dump(mode="json", exclude={*OF_A_RUN, "seeds"})
     # Files of frames are named by what was encoded; the namespaces say by which weights, and the
     # origins which version of a plugin fits.
     encodings = [each.namespace for each in encoded]
     origins = dict(plan.origins)
-    depends = [version("pianobench"), origins, config, corpus.digest, encodings, _content(features)]
+    depends = [version("pianobench"), origins, config, corpus.digest, encodings, features.content]
     folder = workplace.cache / "inner" / _digest(depends)
     tasks = [
         _Task(material, member, folder / f"{_name(member, corpus)}.safetensors")
@@ -168,13 +164,6 @@ def _changes(base: Base, encoded: Encoded | EncodedFrames) -> tuple[str, ...]:
         for fact in ("fingerprint", "version")
         if fact in now.facts and now.facts[fact] != base.result.components[part].facts.get(fact)
     )
-
-
-def _content(features: StoredFeatures | Sequences) -> list[object]:
-    """Name what models are fitted on; keys and files are named by what was encoded."""
-    if isinstance(features, Sequences):
-        return [path.name for path in features.paths]
-    return [features.description, features.keys, features.layers]
 
 
 def _name(member: Member, corpus: Corpus) -> str:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -29,7 +28,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..array_files import ArrayFile, read_arrays, write_arrays
 from ..errors import ResultError, UsageError
@@ -44,6 +42,7 @@ from ..stored_features import StoredFeatures
 from ..values import Corpus
 from .distribution import Distribution, describe_draws
 from .draws import FOLDS, TEST_SHARE, Draw, draw_test_set
+from .folder import OF_A_RUN, Record, make_folder, read_study, save_study
 
 __all__ = [
     "MEASURES",
@@ -62,15 +61,8 @@ MEASURES: Mapping[str, str] = {
 }
 """What is described over draws; the first is what the released code prints."""
 
-# What a run says of how it is evaluated; a study answers that itself.
-_OF_A_RUN = {"protocols", "seeds", "selection", "optimism"}
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class DrawRecord(_Record):
+class DrawRecord(Record):
     """One draw."""
 
     seed: int
@@ -94,7 +86,7 @@ class DrawRecord(_Record):
     """File of ``clips`` (indices) and ``values``, shape (models, clips, dimensions)."""
 
 
-class PublishedSplit(_Record):
+class PublishedSplit(Record):
     """What the study found.
 
     `config` is what a `pianobench.config.RunConfig` is made from: with the seeds of the draws, the
@@ -171,10 +163,10 @@ def published_split(
     draws = [draw_test_set(corpus, seed) for seed in seeds]
     encoded, features = encode_plan(plan, corpus, workplace)
     material = Material.of(plan.head, features, corpus, weighting=plan.config.weighting)
-    config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
+    config = plan.config.model_dump(mode="json", exclude={*OF_A_RUN, "seeds"})
     name = _name(config, corpus, encoded.namespace, _content(features))
     folder = workplace.results / name
-    _make(folder)
+    make_folder(folder)
     _fit_missing(folder, material, corpus, draws, workplace.jobs)
     records = [_record(folder, corpus, draw) for draw in draws]
     study = PublishedSplit(
@@ -193,7 +185,7 @@ def published_split(
         },
         environment=environment(workplace),
     )
-    _save(study, folder)
+    save_study(study, folder)
     return study, folder
 
 
@@ -205,18 +197,7 @@ def read_published_split(folder: Path) -> PublishedSplit:
     ResultError
         If there is none, or it is not of this kind and schema.
     """
-    path = folder / "study.json"
-    try:
-        return PublishedSplit.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"There is no study at {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
-        raise ResultError(
-            f"{path} is not a study of kind {KIND!r} as this pianobench writes it (at {where}: "
-            f"{first['msg']}). Carry it out again."
-        ) from error
+    return read_study(folder, PublishedSplit, KIND)
 
 
 def require_same_draws(
@@ -345,24 +326,3 @@ def _scores(targets: NDArray[np.float64], stored: ArrayFile) -> dict[str, Any]:
         "r2_of_mean": float(pooled_r2(targets, mean).mean()),
         "r2_of_mean_flat": float(pooled_r2(targets.reshape(-1, 1), mean.reshape(-1, 1))[0]),
     }
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(
-            f"Cannot write into {folder.parent}: {error.strerror}. Name another folder with --out."
-        ) from error
-
-
-def _save(study: PublishedSplit, folder: Path) -> None:
-    text = json.dumps(study.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    temporary = folder / f"{uuid.uuid4().hex}.tmp"
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / "study.json")
-    except OSError as error:
-        raise ResultError(
-            f"Cannot write into {folder}: {error.strerror}. Name another folder with --out."
-        ) from error

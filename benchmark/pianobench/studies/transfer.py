@@ -15,32 +15,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import ResultError, UsageError
+from ..errors import UsageError
 from ..plan import Plan, spelled
 from ..run import Workplace, encode, environment, features_of, load_scorable, load_splits, render
-from ..sequences import Sequences
-from ..stored_features import StoredFeatures
-from .folder import make_folder, save_study, study_name
+from .folder import OF_A_RUN, Record, make_folder, save_study, study_name
 from .transfer_models import Models, Predicted, TrainingSet, fit_models
 from .transfer_scores import Group, Score, score_transfer
 
-__all__ = ["PROTOCOL", "Instrument", "Transfer", "TransferRow", "read_transfer", "transfer"]
+__all__ = ["PROTOCOL", "Instrument", "Transfer", "TransferRow", "transfer"]
 
 KIND = "transfer"
 PROTOCOL = "piece"
 """What keeps music apart."""
 
-# What a run says of how it is evaluated; the study answers that itself.
-_OF_A_RUN = {"protocols", "selection", "optimism"}
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Instrument(_Record):
+class Instrument(Record):
     """A renderer that clips were heard through."""
 
     name: str
@@ -50,7 +40,7 @@ class Instrument(_Record):
     """What the rendering loses."""
 
 
-class TransferRow(_Record):
+class TransferRow(Record):
     """What models of one training set score on every instrument."""
 
     trained_on: list[str]
@@ -61,7 +51,7 @@ class TransferRow(_Record):
     """File of ``values``, shape (seeds, instruments, clips, dimensions), clips as in the corpus."""
 
 
-class Transfer(_Record):
+class Transfer(Record):
     """What the study found."""
 
     schema_version: Literal[1] = 1
@@ -137,9 +127,9 @@ def transfer(plan: Plan, workplace: Workplace) -> tuple[Transfer, Path]:
         for alone, rendered in zip(heard, waveforms, strict=True)
     ]
     features = features_of(plan, *encoded)
-    config = plan.config.model_dump(mode="json", exclude=_OF_A_RUN)
+    config = plan.config.model_dump(mode="json", exclude={*OF_A_RUN})
     made_by = [dict(plan.origins), encoded[0].namespace]
-    depends = [config, corpus.digest, split.digest, made_by, _content(features)]
+    depends = [config, corpus.digest, split.digest, made_by, features.content]
     parts = [plan.dataset.name, plan.encoder.name, f"{len(heard)}-instruments", plan.head.name]
     folder = workplace.results / study_name(KIND, parts, depends)
     make_folder(folder / "predictions")
@@ -175,35 +165,6 @@ def transfer(plan: Plan, workplace: Workplace) -> tuple[Transfer, Path]:
     )
     save_study(study, folder)
     return study, folder
-
-
-def read_transfer(folder: Path) -> Transfer:
-    """Read a stored study.
-
-    Raises
-    ------
-    ResultError
-        If there is none, or it is not of this kind and schema.
-    """
-    path = folder / "study.json"
-    try:
-        return Transfer.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"There is no study at {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
-        raise ResultError(
-            f"{path} is not a study of kind {KIND!r} as this pianobench writes it (at {where}: "
-            f"{first['msg']}). Carry it out again."
-        ) from error
-
-
-def _content(features: StoredFeatures | Sequences) -> list[str]:
-    """Name what was encoded, in the order of the clips: keys and files are named by content."""
-    if isinstance(features, Sequences):
-        return [path.name for path in features.paths]
-    return list(features.keys)
 
 
 def _rows(

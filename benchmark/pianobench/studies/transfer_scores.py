@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from .. import statistics
 from ..errors import StatisticsError
 from ..metrics import FloatArray, LabelArray, pooled_r2
+from .folder import Record
 from .transfer_models import TrainingSet
 
 __all__ = ["DIFFERENCES", "GROUPS", "Group", "Score", "TransferScores", "score_transfer"]
@@ -42,11 +42,7 @@ DIFFERENCES: Mapping[str, tuple[str, str]] = {
 """Groups of cells that are compared: the first less the second."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Score(_Record):
+class Score(Record):
     """R2, the mean over dimensions, or a difference of such."""
 
     value: float
@@ -55,7 +51,7 @@ class Score(_Record):
     """95% jackknife-t interval over passages (scope C), with the noise of the seeds."""
 
 
-class Group(_Record):
+class Group(Record):
     """Cells of one kind."""
 
     mean: Score

@@ -18,7 +18,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ..apply_model import Applied, apply_model
 from ..components import Dataset
@@ -31,6 +30,7 @@ from ..overlap import Overlap, find_overlap
 from ..plugins import Registry
 from ..run import Workplace, environment
 from ..values import Clip
+from .folder import Record
 
 __all__ = ["Recordings", "Spread", "ZeroShot", "zero_shot"]
 
@@ -43,11 +43,7 @@ FAR = 95.0
 Floats = NDArray[np.float64]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Spread(_Record):
+class Spread(Record):
     """How values are distributed: mean, standard deviation and five quantiles."""
 
     mean: float
@@ -73,7 +69,7 @@ class Spread(_Record):
         )
 
 
-class Extreme(_Record):
+class Extreme(Record):
     """A clip at one end of a dimension."""
 
     clip: str
@@ -81,7 +77,7 @@ class Extreme(_Record):
     novelty: float
 
 
-class DimensionRecord(_Record):
+class DimensionRecord(Record):
     """What is predicted in one dimension, and what it is to be read beside."""
 
     name: str
@@ -98,11 +94,11 @@ class DimensionRecord(_Record):
     lowest: list[Extreme]
 
 
-class ZeroShot(_Record):
+class ZeroShot(Record):
     """The study as it is stored."""
 
     schema_version: Literal[1] = 1
-    kind: Literal["zero-shot"] = "zero-shot"
+    study: Literal["zero-shot"] = "zero-shot"
     ranked: Literal[False] = False
     name: str
     pianobench: str

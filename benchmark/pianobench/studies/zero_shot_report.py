@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from ..render import render_clips
 from ..result import writing
 from ..run import Workplace
 from ..values import Clip
+from .folder import save_study
 from .report import Block, Cell, Link, Picture, Sound, Table, Text, write_report
 from .zero_shot import FAR, Extreme, Found, Spread, ZeroShot
 
@@ -40,8 +40,7 @@ def keep_zero_shot(found: Found, kept: KeptModel, workplace: Workplace) -> Path:
     """
     study = found.study
     with writing(workplace.results, study.name) as folder:
-        text = json.dumps(study.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        (folder / "study.json").write_text(text + "\n", encoding="utf-8")
+        save_study(study, folder)
         _write_predictions(folder / "predictions.csv", found, kept)
         pictures = _draw(folder, found)
         cells = _cells(found, kept, workplace, folder)
