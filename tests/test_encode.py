@@ -24,6 +24,7 @@ from pianobench.errors import DataError, EncodingError, UsageError
 from pianobench.inventory import list_namespaces
 from pianobench.policy import Policy
 from pianobench.render import Rendered
+from pianobench.studies.applied import subset
 
 RATE = 1000
 COUNTED: list[int] = []
@@ -227,6 +228,20 @@ def test_a_bad_clip_is_named_after_the_others_are_stored(
         Blocks(), corpus, Mean(), [0], waveforms=waveforms, cache=tmp_path / "cache"
     )
     assert again.time.encoded == 2
+
+
+def test_clips_that_fail_are_counted_among_those_that_were_stored_before(
+    corpus: Corpus, waveforms: dict[str, Rendered], tmp_path: Path
+) -> None:
+    good = subset(corpus, np.arange(len(corpus.clips)) >= 12)
+    encode_corpus(Blocks(), good, Mean(), [0], waveforms=waveforms, cache=tmp_path / "cache")
+    bad = [clip.id for clip in corpus.clips[:12]]
+    known = {waveforms[clip.id].path for clip in good.clips}
+    broken = [waveforms[clip].path for clip in bad if waveforms[clip].path not in known]
+    for path in broken:
+        path.write_bytes(b"fLaC")
+    with pytest.raises(AudioError, match=f"^{len(broken)} of 47 clips .* are kept"):
+        encode_corpus(Blocks(), corpus, Mean(), [0], waveforms=waveforms, cache=tmp_path / "cache")
 
 
 def test_an_encoder_that_works_on_no_clip_is_given_up_soon(

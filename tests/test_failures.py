@@ -42,3 +42,9 @@ def test_the_first_failure_decides_the_kind_of_error(
     error = together({"a": first, "b": AudioError("y")}, "Failed.")
     assert type(error) is kind
     assert f"Clip 'a': {first}" in str(error)
+
+
+def test_a_message_that_names_its_clip_is_not_named_again() -> None:
+    failures = {"a": MidiError("Clip 'a' has no note."), "b": MidiError("It is empty.")}
+    error = together(failures, "Two:")
+    assert str(error) == "Two: Clip 'a' has no note. Clip 'b': It is empty."

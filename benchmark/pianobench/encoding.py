@@ -172,7 +172,8 @@ def encode_missing(
         return 0, 0.0
     # Encoders of notes keep alignments in the same cache.
     with cache_at(cache):
-        return len(missing), _store_all(outcomes(missing), missing, store, rows_at_once)
+        kept = len(first) - len(missing)
+        return len(missing), _store_all(outcomes(missing), missing, store, rows_at_once, kept)
 
 
 def _tracked(outcomes: Outcomes[R], sources: Sources) -> tuple[Outcomes[R], Sequence[float]]:
@@ -187,13 +188,13 @@ def _tracked(outcomes: Outcomes[R], sources: Sources) -> tuple[Outcomes[R], Sequ
 
 
 def _store_all(
-    outcomes: Outcomes[R], sources: Sources, store: Store[R], rows_at_once: int
+    outcomes: Outcomes[R], sources: Sources, store: Store[R], rows_at_once: int, kept: int
 ) -> float:
-    """Store rows as they come; return the seconds of audio that were encoded."""
+    """Store rows as they come, beside those kept before; return the seconds of audio encoded."""
     rows: list[R] = []
     failures: dict[str, PianobenchError] = {}
     audio_s = 0.0
-    stored = 0
+    stored = kept
     flushed = time.monotonic()
     outcomes, durations = _tracked(outcomes, sources)
     try:
@@ -218,6 +219,6 @@ def _store_all(
             store.write(rows)
     store.merge()
     if failures:
-        count = f"{len(failures)} of {len(sources)} clips cannot be encoded"
+        count = f"{len(failures)} of {len(sources) + kept} clips cannot be encoded"
         raise together(failures, f"{count}; the others are, and are kept.")
     return audio_s

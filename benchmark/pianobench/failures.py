@@ -43,9 +43,15 @@ def together(
     first = next(iter(failures.values()))
     kind = next((kind for kind in _KINDS if isinstance(first, kind)), PianobenchError)
     named = " ".join(
-        f"{named_as} {name!r}: {error}" for name, error in list(failures.items())[:_NAMED]
+        _named(f"{named_as} {name!r}", str(error))
+        for name, error in list(failures.items())[:_NAMED]
     )
     more = f" And {len(failures) - _NAMED} more." if len(failures) > _NAMED else ""
     error = kind(f"{what} {named}{more}")
     error.failures = dict(failures)
     return error
+
+
+def _named(whose: str, message: str) -> str:
+    """Say whose error it is, once: many messages begin with it."""
+    return message if message.startswith(whose) else f"{whose}: {message}"
